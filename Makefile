@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#
+# What there is to make. How it is made stands in mk/build.mk; everything that
+# is made goes to build/. V=1 shows the commands.
+
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+DESTDIR ?=
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# Targets that install what they need before they can build start a make of
+# their own for that, so that nothing is probed before it is there.
+.PHONY: all
+all: programs ## build natxdp and its BPF objects
+
+.PHONY: deps
+deps: ## install the packages that are missing, for everything below
+	@scripts/deps.sh
+
+.PHONY: test
+test: ## install what is missing, build and run the tests; T=net/udp runs what matches
+	@scripts/deps.sh build demo test
+	@+$(MAKE) --no-print-directory programs tests
+	@selftests/run $(T)
+
+.PHONY: bench
+bench: ## install what is missing, build and run the benchmarks; T=NAME runs what matches
+	@scripts/deps.sh build bench
+	@+$(MAKE) --no-print-directory programs benches
+	@scripts/bench.sh $(T)
+
+.PHONY: demo
+demo: ## install what is missing, build, and run traffic through a NAT; ARMS=1 KEEP=1
+	@scripts/deps.sh build demo
+	@+$(MAKE) --no-print-directory programs build/selftests/net/xdp_pass
+	@ARMS="$(ARMS)" KEEP="$(KEEP)" scripts/demo.sh
+
+.PHONY: lint
+lint: ## check format, static analysis and the rules of the tree
+	@scripts/deps.sh lint
+	@scripts/lint.sh
+
+.PHONY: fmt
+fmt: ## format all C
+	@scripts/deps.sh lint
+	@scripts/lint.sh --fix
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf build
+
+.PHONY: help
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile mk/build.mk
+
+PROBING := $(filter-out deps test bench demo lint fmt clean help,$(or $(MAKECMDGOALS),all))
+ifneq ($(PROBING),)
+include mk/build.mk
+endif

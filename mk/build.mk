@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#
+# How everything is built. Sources are found by wildcard: a new file needs no
+# line here.
+
+include build/config.mk
+
+build/config.mk: scripts/probe.sh
+	@mkdir -p $(@D)
+	$(call say,PROBE,$@)
+	$(Q)scripts/probe.sh >$@.tmp
+	@mv $@.tmp $@
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-7s %s\n' $(1) $(2)
+endif
+
+WARNINGS := -Wall -Wextra -Werror
+CFLAGS ?= -O2 -g
+LOCAL_CFLAGS := -std=gnu11 $(WARNINGS) -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
+	-D_GNU_SOURCE -Iinclude -Iloader -Ibuild -Ibuild/bpf $(LIB_CFLAGS)
+# The kernel dictates what BPF programs and callbacks are passed, used or not.
+BPF_CFLAGS := -target bpf -mcpu=v3 -g -O2 $(WARNINGS) -Wno-unused-parameter \
+	-Iinclude -Ibpf $(BPF_SYSTEM_INCLUDE)
+
+# BPF objects and what is made of them
+BPF_SOURCES := $(wildcard bpf/*.bpf.c)
+SKELETONS := $(BPF_SOURCES:%.bpf.c=build/%.skel.h)
+TEST_SKELETONS := $(patsubst %.bpf.c,build/%.skel.h,$(wildcard selftests/*/*.bpf.c))
+
+# user space
+LOADER_OBJECTS := $(patsubst %.c,build/%.o,$(filter-out loader/main.c,$(wildcard loader/*.c)))
+PROGRAMS := $(patsubst loader/main.c,build/natxdp,$(wildcard loader/main.c))
+
+# tests: in unit and prog every test_NAME.c is a program NAME, and the other
+# files are shared by the tests of their directory; in net and bench every file
+# is a program of its own.
+c_sources = $(filter-out %.bpf.c,$(wildcard selftests/$(1)/*.c))
+test_sources = $(filter selftests/$(1)/test_%,$(call c_sources,$(1)))
+test_programs = $(patsubst selftests/$(1)/test_%.c,build/selftests/$(1)/%,$(call test_sources,$(1)))
+shared_objects = $(patsubst %.c,build/%.o,$(filter-out selftests/$(1)/test_%,$(call c_sources,$(1))))
+UNIT_PROGRAMS := $(call test_programs,unit)
+PROG_PROGRAMS := $(call test_programs,prog)
+NET_PROGRAMS := $(patsubst %.c,build/%,$(call c_sources,net))
+BENCH_PROGRAMS := $(patsubst %.c,build/%,$(call c_sources,bench))
+
+USER_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard loader/*.c) \
+	$(foreach ring,unit prog net bench,$(call c_sources,$(ring))))
+
+.PHONY: programs tests benches install
+programs: $(SKELETONS) build/libnatxdp.a $(PROGRAMS)
+	@:
+tests: $(TEST_SKELETONS) $(UNIT_PROGRAMS) $(PROG_PROGRAMS) $(NET_PROGRAMS)
+	@:
+benches: $(TEST_SKELETONS) $(BENCH_PROGRAMS)
+	@:
+
+# Intermediate files stay, so that nothing is built twice.
+.SECONDARY:
+
+# The linker in bpftool keeps BTF and drops DWARF, so nothing has to be stripped.
+build/%.bpf.o: %.bpf.c build/config.mk
+	@mkdir -p $(@D)
+	$(call say,BPF,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MT $@ -MF $(@:.o=.d) -c $< -o $(@:.o=.tmp.o)
+	$(Q)$(BPFTOOL) gen object $@ $(@:.o=.tmp.o)
+	@rm -f $(@:.o=.tmp.o)
+
+build/%.skel.h: build/%.bpf.o
+	$(call say,GEN,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf >$@
+
+# Skeletons must be there before the first look for what includes them; from
+# then on the .d files say who depends on which.
+$(USER_OBJECTS): | $(SKELETONS) $(TEST_SKELETONS)
+
+build/%.o: %.c build/config.mk
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(LOCAL_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+build/libnatxdp.a: $(LOADER_OBJECTS)
+	@mkdir -p $(@D)
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+link = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(1) $(LIB_LIBS)
+
+build/natxdp: build/loader/main.o build/libnatxdp.a
+	$(call say,LINK,$@)
+	$(Q)$(call link)
+
+$(UNIT_PROGRAMS): build/selftests/unit/%: build/selftests/unit/test_%.o \
+		$(call shared_objects,unit) build/libnatxdp.a
+	$(call say,LINK,$@)
+	$(Q)$(call link,-lcmocka)
+
+$(PROG_PROGRAMS): build/selftests/prog/%: build/selftests/prog/test_%.o \
+		$(call shared_objects,prog) build/libnatxdp.a
+	$(call say,LINK,$@)
+	$(Q)$(call link,-lcmocka)
+
+$(NET_PROGRAMS) $(BENCH_PROGRAMS): %: %.o build/libnatxdp.a
+	$(call say,LINK,$@)
+	$(Q)$(call link,-lpthread)
+
+MANUALS := $(wildcard loader/*.[58])
+EXAMPLES := $(wildcard loader/*.conf.example)
+
+install: all ## install to DESTDIR, below PREFIX (/usr/local)
+	install -D -m 755 build/natxdp $(DESTDIR)$(PREFIX)/sbin/natxdp
+	@for manual in $(MANUALS); do \
+		install -D -v -m 644 $$manual $(DESTDIR)$(PREFIX)/share/man/man$${manual##*.}/$${manual##*/}; \
+	done
+	@for example in $(EXAMPLES); do \
+		target=$${example##*/}; target=$(DESTDIR)$(SYSCONFDIR)/natxdp/$${target%.example}; \
+		if [ -e $$target ]; then echo "$$target is there already: kept"; \
+		else install -D -v -m 644 $$example $$target; fi; \
+	done
+
+-include $(USER_OBJECTS:.o=.d) $(BPF_SOURCES:%.bpf.c=build/%.bpf.d)
+-include $(patsubst build/%.skel.h,build/%.bpf.d,$(TEST_SKELETONS))
