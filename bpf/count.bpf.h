@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Every packet ends in count_packet(), exactly once. */
+#ifndef NATXDP_COUNT_BPF_H
+#define NATXDP_COUNT_BPF_H
+
+#include "maps.bpf.h"
+
+static __always_inline void count_packet(__u32 reason, __u32 bytes)
+{
+	struct natxdp_counters *c;
+	__u32 zero = 0;
+
+	c = bpf_map_lookup_elem(&counters, &zero);
+	barrier_var(reason); /* the verifier must see that what is checked is what is used */
+	if (!c || reason >= NATXDP_REASON_COUNT)
+		return;
+	c->packets[reason]++;
+	c->bytes[reason] += bytes;
+}
+
+static __always_inline void count_event(enum natxdp_event event, __u64 n)
+{
+	struct natxdp_counters *c;
+	__u32 zero = 0;
+
+	c = bpf_map_lookup_elem(&counters, &zero);
+	if (c)
+		c->events[event] += n;
+}
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The maps. Their meaning stands in include/natxdp; sizes of 1 are set by the loader. */
+#ifndef NATXDP_MAPS_BPF_H
+#define NATXDP_MAPS_BPF_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include <natxdp/config.h>
+#include <natxdp/flow.h>
+#include <natxdp/reasons.h>
+
+/* Known when the program is loaded, so that the verifier and the JIT see constants. */
+const volatile struct natxdp_geometry geometry;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct natxdp_bucket);
+} flow_table SEC(".maps");
+
+/* A map with a lock cannot be mmapped, so the locks stand beside the table. */
+struct flow_lock {
+	struct bpf_spin_lock lock;
+	__u32 pad[15]; /* one cache line each */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NATXDP_STRIPES_MAX);
+	__type(key, __u32);
+	__type(value, struct flow_lock);
+} flow_locks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct natxdp_due);
+} flow_due SEC(".maps");
+
+struct sweep {
+	struct bpf_timer timer;
+	__u32 cursor; /* due group at which the next tick goes on */
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sweep);
+} sweep_state SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct natxdp_config);
+} config SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NATXDP_POOL_MAX);
+	__type(key, __u32);
+	__type(value, struct natxdp_pool);
+} ext_pool SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NATXDP_OWN_ADDRS_MAX);
+	__type(key, __be32);
+	__type(value, __u32);
+} own_addrs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, NATXDP_PREFIXES_MAX);
+	__type(key, struct natxdp_prefix);
+	__type(value, __u32);
+} inside_nets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, NATXDP_PREFIXES_MAX);
+	__type(key, struct natxdp_prefix);
+	__type(value, __u32);
+} no_nat_nets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct natxdp_host_ports);
+} host_ports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NATXDP_NEXT_HOPS_MAX);
+	__type(key, __u32);
+	__type(value, struct natxdp_next_hop);
+} next_hops SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NATXDP_NEXT_HOPS_MAX);
+	__type(key, struct natxdp_next_hop_key);
+	__type(value, __u32);
+} next_hop_index SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, NATXDP_DEVS_MAX);
+	__type(key, __u32);
+	__type(value, struct bpf_devmap_val);
+} egress_devs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NATXDP_PORT_HINTS);
+	__type(key, __u32);
+	__type(value, struct natxdp_port_hint);
+} port_hints SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct natxdp_counters);
+} counters SEC(".maps");
+
+static __always_inline struct natxdp_config *config_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&config, &zero);
+}
+
+/* The one clock of the data plane. The coarse clock is free of a TSC read. */
+static __always_inline __u32 ticks_now(void)
+{
+	return bpf_ktime_get_coarse_ns() >> NATXDP_TICK_SHIFT;
+}
+
+#endif

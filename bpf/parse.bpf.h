@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* From the bytes of a frame to the key of its flow. Nothing is read twice. */
+#ifndef NATXDP_PARSE_BPF_H
+#define NATXDP_PARSE_BPF_H
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include <natxdp/flow.h>
+#include <natxdp/reasons.h>
+
+/* <linux/icmp.h> drags in the C library's socket headers, which have no BPF target. */
+enum icmp_type {
+	ICMP_ECHOREPLY = 0,
+	ICMP_ECHO = 8,
+};
+
+struct icmphdr {
+	__u8 type;
+	__u8 code;
+	__sum16 checksum;
+	__be16 id; /* of an echo */
+	__be16 sequence;
+};
+
+#define IP_MORE_FRAGMENTS 0x2000
+#define IP_OFFSET_MASK 0x1fff
+
+/* What stands behind the IPv4 header, as far as NAT cares. */
+enum packet_kind {
+	PACKET_PORTS,	 /* TCP, UDP or ICMP echo: the key is complete */
+	PACKET_FRAGMENT, /* no ports to be had */
+	PACKET_OTHER,	 /* another protocol, or ICMP that is no echo */
+};
+
+enum tcp_flag {
+	TCP_FIN = 0x01,
+	TCP_SYN = 0x02,
+	TCP_RST = 0x04,
+	TCP_ACK = 0x10,
+};
+
+/* A parsed frame. Pointers are into the frame and die with it. */
+struct packet {
+	struct ethhdr *eth;
+	struct iphdr *ip;
+	void *l4; /* the whole fixed header is there when kind is PACKET_PORTS */
+	void *end;
+	enum packet_kind kind;
+	__u16 len; /* IPv4 total length */
+	__u16 l4_len;
+	__u8 tcp_flags;
+};
+
+enum { PARSE_OK = -1 };
+
+/* Three words: clang copies the bytes of packed structs one by one. */
+static __always_inline void mac_copy(void *to, const void *from)
+{
+	__u16 *t = to;
+	const __u16 *f = from;
+
+	t[0] = f[0];
+	t[1] = f[1];
+	t[2] = f[2];
+}
+
+static __always_inline int parse_l4(struct packet *pkt, struct natxdp_key *key)
+{
+	void *end = pkt->end;
+	struct tcphdr *tcp = pkt->l4;
+	struct udphdr *udp = pkt->l4;
+	struct icmphdr *icmp = pkt->l4;
+
+	pkt->kind = PACKET_PORTS;
+	switch (key->proto) {
+	case IPPROTO_TCP:
+		if ((void *)(tcp + 1) > end || pkt->l4_len < sizeof(*tcp))
+			return NATXDP_DROP_MALFORMED;
+		key->sport = tcp->source;
+		key->dport = tcp->dest;
+		pkt->tcp_flags = ((__u8 *)tcp)[13];
+		return PARSE_OK;
+	case IPPROTO_UDP:
+		if ((void *)(udp + 1) > end || pkt->l4_len < sizeof(*udp))
+			return NATXDP_DROP_MALFORMED;
+		key->sport = udp->source;
+		key->dport = udp->dest;
+		return PARSE_OK;
+	case IPPROTO_ICMP:
+		if ((void *)(icmp + 1) > end || pkt->l4_len < sizeof(*icmp))
+			return NATXDP_DROP_MALFORMED;
+		if (icmp->type == ICMP_ECHO)
+			key->sport = icmp->id;
+		else if (icmp->type == ICMP_ECHOREPLY)
+			key->dport = icmp->id;
+		else
+			pkt->kind = PACKET_OTHER;
+		return PARSE_OK;
+	default:
+		pkt->kind = PACKET_OTHER;
+		return PARSE_OK;
+	}
+}
+
+/* Returns PARSE_OK, or the reason why the packet ends here. */
+static __always_inline int parse(struct xdp_md *ctx, struct packet *pkt, struct natxdp_key *key)
+{
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	struct iphdr *ip;
+	__u32 ihl;
+
+	pkt->eth = data;
+	pkt->end = end;
+	ip = (void *)(pkt->eth + 1);
+	pkt->ip = ip;
+	pkt->len = end - data;
+	if ((void *)ip > end || pkt->eth->h_proto != bpf_htons(ETH_P_IP))
+		return NATXDP_PASS_NOT_IPV4;
+	if ((void *)(ip + 1) > end)
+		return NATXDP_DROP_MALFORMED;
+	ihl = ip->ihl * 4;
+	pkt->len = bpf_ntohs(ip->tot_len);
+	if (ip->version != 4 || ihl < sizeof(*ip) || pkt->len < ihl)
+		return NATXDP_DROP_MALFORMED;
+	/* a frame in several buffers is longer than its linear part */
+	if (pkt->len > end - (void *)ip &&
+	    pkt->len > bpf_xdp_get_buff_len(ctx) - sizeof(struct ethhdr))
+		return NATXDP_DROP_MALFORMED;
+
+	pkt->l4 = (void *)ip + ihl;
+	pkt->l4_len = pkt->len - ihl;
+	key->saddr = ip->saddr;
+	key->daddr = ip->daddr;
+	key->proto = ip->protocol;
+	if (ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_OFFSET_MASK)) {
+		pkt->kind = PACKET_FRAGMENT;
+		return PARSE_OK;
+	}
+	return parse_l4(pkt, key);
+}
+
+#endif

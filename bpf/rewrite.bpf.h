@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * One rewrite for both directions: the entry holds the whole new tuple and
+ * what it does to the checksums. Checksums are updated, never computed over
+ * the payload (RFC 1624), so a packet that was broken stays broken.
+ */
+#ifndef NATXDP_REWRITE_BPF_H
+#define NATXDP_REWRITE_BPF_H
+
+#include <linux/errno.h>
+
+#include "parse.bpf.h"
+
+static __always_inline __u16 csum_fold(__u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
+}
+
+/* What replacing a 32-bit word adds to the one's complement sum of all words. */
+static __always_inline __u32 csum_swap32(__be32 from, __be32 to)
+{
+	return (~from & 0xffff) + (~from >> 16) + (to & 0xffff) + (to >> 16);
+}
+
+static __always_inline __u32 csum_swap16(__be16 from, __be16 to)
+{
+	return (__u16)~from + to;
+}
+
+/* Add what the sum of the words has grown by to a checksum field. */
+static __always_inline __u16 csum_add(__u16 check, __u32 delta)
+{
+	return ~csum_fold((__u16)~check + delta);
+}
+
+/* Fill in the checksum deltas of an entry whose tuples are complete. */
+static __always_inline void rewrite_prepare(struct natxdp_flow *f)
+{
+	__u32 addrs, ports;
+
+	addrs = csum_swap32(f->key.saddr, f->new_saddr) + csum_swap32(f->key.daddr, f->new_daddr);
+	ports = csum_swap16(f->key.sport, f->new_sport) + csum_swap16(f->key.dport, f->new_dport);
+	f->l3_delta = csum_fold(addrs);
+	/* ICMP over IPv4 has no pseudo header */
+	f->l4_delta = csum_fold(f->key.proto == IPPROTO_ICMP ? ports : addrs + ports);
+}
+
+/*
+ * The comparisons with the end are for the verifier, which forgets between
+ * parsing and here how long the header is.
+ */
+static __always_inline int rewrite_l4(const struct packet *pkt, const struct natxdp_flow *f)
+{
+	struct tcphdr *tcp = pkt->l4;
+	struct udphdr *udp = pkt->l4;
+	struct icmphdr *icmp = pkt->l4;
+
+	switch (pkt->ip->protocol) {
+	case IPPROTO_TCP:
+		if ((void *)(tcp + 1) > pkt->end)
+			return -EINVAL;
+		tcp->source = f->new_sport;
+		tcp->dest = f->new_dport;
+		tcp->check = csum_add(tcp->check, f->l4_delta);
+		return 0;
+	case IPPROTO_UDP:
+		if ((void *)(udp + 1) > pkt->end)
+			return -EINVAL;
+		udp->source = f->new_sport;
+		udp->dest = f->new_dport;
+		if (!udp->check) /* the sender made none */
+			return 0;
+		udp->check = csum_add(udp->check, f->l4_delta);
+		if (!udp->check)
+			udp->check = 0xffff;
+		return 0;
+	case IPPROTO_ICMP:
+		if ((void *)(icmp + 1) > pkt->end)
+			return -EINVAL;
+		/* one of the two is 0, see struct natxdp_key */
+		icmp->id = f->new_sport | f->new_dport;
+		icmp->checksum = csum_add(icmp->checksum, f->l4_delta);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/*
+ * @hop: take one off the TTL (not where the kernel forwards the packet).
+ * Returns 0, or an error with the packet untouched.
+ */
+static __always_inline int rewrite(const struct packet *pkt, const struct natxdp_flow *f, int hop)
+{
+	struct iphdr *ip = pkt->ip;
+	__u32 delta = f->l3_delta;
+	int err;
+
+	err = rewrite_l4(pkt, f);
+	if (err)
+		return err;
+	ip->saddr = f->new_saddr;
+	ip->daddr = f->new_daddr;
+	if (hop) {
+		ip->ttl--;
+		delta += (__u16)~bpf_htons(0x0100); /* TTL is the high byte of its word */
+	}
+	ip->check = csum_add(ip->check, delta);
+	return 0;
+}
+
+#endif

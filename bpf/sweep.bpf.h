@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Expiry. One timer looks at the due times of a part of the buckets every few
+ * milliseconds and goes on where it stopped; only buckets with something due
+ * are opened. It needs no process: while the maps live, it runs.
+ */
+#ifndef NATXDP_SWEEP_BPF_H
+#define NATXDP_SWEEP_BPF_H
+
+#include "count.bpf.h"
+#include "table.bpf.h"
+
+#define CLOCK_MONOTONIC 1
+
+enum sweep_pace {
+	SWEEP_INTERVAL_NS = 2000000,
+	SWEEP_TICKS_PER_PASS = 500, /* so a pass takes a second */
+	/*
+	 * Buckets opened in one tick at most, so that a mass expiry does not hold
+	 * up the CPU's packets: at about 1 us each the tick stays below 0.3 ms.
+	 */
+	SWEEP_BUDGET = 256,
+};
+
+/* Is tick a at or after tick b, both within 400 days of each other? */
+static __always_inline int tick_reached(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) >= 0;
+}
+
+/* The tick at which a flow is idle for too long, unless more packets come. */
+static __always_inline __u32 flow_deadline(const struct natxdp_flow *out,
+					   const struct natxdp_flow *in,
+					   const struct natxdp_config *cfg)
+{
+	enum natxdp_timeout timeout;
+	__u32 seen = out->last_seen;
+
+	if (tick_reached(in->last_seen, seen))
+		seen = in->last_seen;
+	timeout = natxdp_state_timeout(
+		natxdp_flow_state(out->key.proto, out->flags, in->flags, in->packets != 0));
+	return seen + cfg->timeout[timeout % NATXDP_TIMEOUTS];
+}
+
+/* Look at one slot. Returns the tick at which it is due again, 0 for never. */
+static __always_inline __u32 sweep_slot(struct natxdp_flow *f, __u32 slot,
+					const struct natxdp_config *cfg, __u32 now)
+{
+	struct natxdp_key key = f->key;
+	struct natxdp_flow *peer;
+	__u32 deadline;
+
+	if (key.proto == NATXDP_PROTO_FREE)
+		return 0;
+	if (key.proto == NATXDP_PROTO_DEAD) {
+		if (!tick_reached(now, f->last_seen + NATXDP_GRACE_TICKS))
+			return f->last_seen + NATXDP_GRACE_TICKS;
+		flow_mark(f, &key, NATXDP_PROTO_FREE);
+		return 0;
+	}
+	peer = flow_peer(f);
+	if (f->flags & NATXDP_FLOW_INBOUND) {
+		/* lives and dies with its outbound entry; alone only after a bug */
+		if (peer || !tick_reached(now, f->first_seen + NATXDP_GRACE_TICKS))
+			return now + cfg->timeout[NATXDP_TIMEOUT_TCP_ESTABLISHED];
+		flow_remove(f, slot, now);
+		return now + NATXDP_GRACE_TICKS;
+	}
+	deadline = peer ? flow_deadline(f, peer, cfg) : now;
+	if (!tick_reached(now, deadline))
+		return deadline;
+	if (flow_remove(f, slot, now))
+		count_event(NATXDP_EVENT_FLOWS_EXPIRED, 1);
+	if (peer)
+		flow_remove(peer, f->peer, now);
+	return now + NATXDP_GRACE_TICKS;
+}
+
+/* Look at every slot of a bucket that is due. */
+__noinline int sweep_bucket(__u32 bucket, __u32 now)
+{
+	struct natxdp_config *cfg = config_get();
+	struct natxdp_bucket *b;
+	__u32 due = 0, next;
+	int way;
+
+	b = bpf_map_lookup_elem(&flow_table, &bucket);
+	if (!b || !cfg)
+		return 0;
+	for (way = 0; way < NATXDP_WAYS; way++) {
+		next = sweep_slot(&b->way[way], bucket * NATXDP_WAYS + way, cfg, now);
+		if (next && (!due || tick_reached(due, next)))
+			due = next;
+	}
+	if (due)
+		due_by(bucket, due);
+	return 0;
+}
+
+/*
+ * One due group: 16 buckets whose due times are one cache line. Returns how
+ * many were due, or -1 past the end of the table.
+ */
+__noinline int sweep_group(__u32 group, __u32 now)
+{
+	struct natxdp_due *due;
+	__u32 i, tick, opened = 0;
+
+	due = bpf_map_lookup_elem(&flow_due, &group);
+	if (!due)
+		return -1;
+	for (i = 0; i < NATXDP_DUE_GROUP; i++) {
+		tick = READ_ONCE(due->tick[i]);
+		if (!tick || !tick_reached(now, tick))
+			continue;
+		/* cleared first: what is inserted meanwhile sets it again */
+		WRITE_ONCE(due->tick[i], 0);
+		sweep_bucket(group * NATXDP_DUE_GROUP + i, now);
+		opened++;
+	}
+	return opened;
+}
+
+/*
+ * Claim, and if there is no room throw out first what has expired and was
+ * not swept yet. What is thrown out here makes room after its grace.
+ */
+static __always_inline int flow_claim_swept(const struct natxdp_flow *flow, __u32 now)
+{
+	struct natxdp_home home;
+	int slot, choice;
+
+	slot = flow_claim(flow);
+	if (slot != -ENOSPC)
+		return slot;
+	flow_home(&flow->key, &home);
+	for (choice = 0; choice < NATXDP_CHOICES; choice++)
+		sweep_bucket(home.bucket[choice], now);
+	return flow_claim(flow);
+}
+
+struct sweep_walk {
+	__u32 group;
+	__u32 now;
+	__u32 opened;
+	__u32 passes;
+};
+
+static long sweep_step(__u32 i, struct sweep_walk *walk)
+{
+	int opened = sweep_group(walk->group, walk->now);
+
+	if (opened < 0) {
+		walk->group = 0;
+		walk->passes = 1;
+		return 1;
+	}
+	walk->group++;
+	walk->opened += opened;
+	return walk->opened >= SWEEP_BUDGET;
+}
+
+static int sweep_tick(void *map, int *key, struct sweep *state)
+{
+	const struct natxdp_geometry *g = (const void *)&geometry;
+	struct sweep_walk walk = {};
+	__u32 groups;
+
+	barrier_var(g);
+	groups = (g->stripes * g->rows + NATXDP_DUE_GROUP - 1) / NATXDP_DUE_GROUP;
+	walk.group = state->cursor;
+	/* not the coarse clock: a timer of a syscall program may not read that */
+	walk.now = bpf_ktime_get_ns() >> NATXDP_TICK_SHIFT;
+	bpf_loop(groups / SWEEP_TICKS_PER_PASS + 1, sweep_step, &walk, 0);
+	state->cursor = walk.group;
+	count_event(NATXDP_EVENT_SWEEP_PASSES, walk.passes);
+	bpf_timer_start(&state->timer, SWEEP_INTERVAL_NS, 0);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Every way out of the packet path has one reason. The reason is the counter
+ * (packets and bytes), the name in `natxdp stats`, and the text in the manual:
+ * this list is the only one.
+ *
+ * NATXDP_REASON(enumerator, verdict, name, text)
+ * verdict: FORWARD (translated and sent), PASS (left to the kernel), DROP,
+ * REPLY (dropped, and an answer went back to the sender).
+ */
+#ifndef NATXDP_REASONS_H
+#define NATXDP_REASONS_H
+
+/* clang-format off */
+#define NATXDP_REASONS(X)                                                                       \
+	X(OUT_FORWARDED, FORWARD, "out_forwarded", "translated and sent to the outside")        \
+	X(IN_FORWARDED, FORWARD, "in_forwarded", "translated back and sent to the inside")      \
+	X(OUT_VIA_KERNEL, PASS, "out_via_kernel",                                               \
+	  "translated, then left to the kernel, which resolves the next hop")                   \
+	X(IN_VIA_KERNEL, PASS, "in_via_kernel",                                                 \
+	  "translated back, then left to the kernel, which resolves the next hop")              \
+	X(PASS_NOT_IPV4, PASS, "pass_not_ipv4", "ARP, IPv6 or another protocol than IPv4")      \
+	X(PASS_NOT_UNICAST, PASS, "pass_not_unicast", "multicast or broadcast")                 \
+	X(PASS_HOST, PASS, "pass_host", "for this host itself")                                 \
+	X(PASS_NO_NAT, PASS, "pass_no_nat", "to a destination that is not translated")          \
+	X(PASS_TTL, PASS, "pass_ttl", "TTL used up: the kernel answers with ICMP time exceeded") \
+	X(DROP_INACTIVE, DROP, "drop_inactive", "the NAT is still being loaded")                \
+	X(DROP_MALFORMED, DROP, "drop_malformed", "the IPv4 or transport header is broken")     \
+	X(DROP_FRAGMENT, DROP, "drop_fragment", "IP fragment")                                  \
+	X(DROP_PROTOCOL, DROP, "drop_protocol", "not TCP, UDP or ICMP echo")                    \
+	X(DROP_UNSOLICITED, DROP, "drop_unsolicited", "from the outside, and no flow asked for it") \
+	X(DROP_SOURCE, DROP, "drop_source", "from a source that is not inside: not ours to translate") \
+	X(DROP_NO_ROUTE, DROP, "drop_no_route", "no route to the destination by the outside interface") \
+	X(DROP_NO_PORT, DROP, "drop_no_port", "no external port left for this destination")     \
+	X(DROP_TABLE_FULL, DROP, "drop_table_full", "the flow table has no room for the flow")  \
+	X(DROP_MIDSTREAM, DROP, "drop_midstream", "TCP segment or echo reply of a connection that is not known") \
+	X(DROP_TTL, DROP, "drop_ttl", "TTL used up on the way in")                              \
+	X(DROP_INTERNAL, DROP, "drop_internal", "a map or helper failed: a bug, please report")  \
+	X(REPLY_RST, REPLY, "reply_rst",                                                        \
+	  "TCP segment of an expired or unknown connection: answered with RST")
+
+enum natxdp_reason {
+#define X(id, verdict, name, text) NATXDP_##id,
+	NATXDP_REASONS(X)
+#undef X
+	NATXDP_REASON_COUNT,
+};
+/* clang-format on */
+
+/* Events that are not the end of a packet: NATXDP_EVENT(enumerator, name, text) */
+/* clang-format off */
+#define NATXDP_EVENTS(X)                                                          \
+	X(FLOWS_OPENED, "flows_opened", "flows inserted")                         \
+	X(FLOWS_EXPIRED, "flows_expired", "flows removed because they were idle") \
+	X(PORT_TRIES, "port_tries", "external ports tried for new flows")         \
+	X(NEXT_HOP_LOOKUPS, "next_hop_lookups", "route lookups for flows")        \
+	X(SWEEP_PASSES, "sweep_passes", "sweeps of the whole flow table")
+
+enum natxdp_event {
+#define X(id, name, text) NATXDP_EVENT_##id,
+	NATXDP_EVENTS(X)
+#undef X
+	NATXDP_EVENT_COUNT,
+};
+/* clang-format on */
+
+/* One a CPU (map counters, BPF_MAP_TYPE_PERCPU_ARRAY, one element). */
+struct natxdp_counters {
+	__u64 packets[NATXDP_REASON_COUNT];
+	__u64 bytes[NATXDP_REASON_COUNT]; /* IP bytes; frame bytes where there is no IPv4 */
+	__u64 events[NATXDP_EVENT_COUNT];
+};
+
+#endif

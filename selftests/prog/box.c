@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "box.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <net/if.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "natxdp.skel.h"
+
+enum { BOX_STRIPES = 16 };
+
+struct box {
+	struct natxdp_bpf *bpf;
+	uint32_t inside_ifindex, outside_ifindex;
+	struct natxdp_geometry geometry;
+	const struct natxdp_bucket *table; /* mmapped */
+	unsigned int buckets;
+	int cpus;
+};
+
+const uint8_t box_host_mac[6] = { 2, 0, 0, 0, 0, 2 };
+const uint8_t box_in_mac[6] = { 2, 0, 0, 0, 0, 1 };
+const uint8_t box_out_mac[6] = { 2, 0, 0, 0, 1, 1 };
+const uint8_t box_router_mac[6] = { 2, 0, 0, 0, 1, 254 };
+
+/* The route lookups of the data plane need real interfaces and neighbours. */
+static const char *const network[] = {
+	/* or the kernel's own IPv6 packets run through the programs and are counted */
+	"echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6",
+	"ip link add in0 address 02:00:00:00:00:01 type veth peer name in1",
+	"ip link add out0 address 02:00:00:00:01:01 type veth peer name out1",
+	"ip addr add 10.77.0.1/24 dev in0",
+	"ip addr add 203.0.113.1/24 dev out0",
+	"for i in lo in0 in1 out0 out1; do ip link set $i up; done",
+	"ip neigh add 10.77.0.2 lladdr 02:00:00:00:00:02 dev in0 nud permanent",
+	"ip neigh add 203.0.113.254 lladdr 02:00:00:00:01:fe dev out0 nud permanent",
+	"ip route add default via 203.0.113.254",
+	"echo 1 > /proc/sys/net/ipv4/ip_forward",
+};
+
+static void make_network(void)
+{
+	static bool made;
+	unsigned int i;
+
+	if (made)
+		return;
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	for (i = 0; i < sizeof(network) / sizeof(*network); i++)
+		if (system(network[i]))
+			fail_msg("failed: %s", network[i]);
+	made = true;
+}
+
+static uint32_t ticks(double seconds)
+{
+	return seconds * 1e9 / (1 << NATXDP_TICK_SHIFT) + 1;
+}
+
+static void put(struct bpf_map *map, const void *key, size_t key_size, const void *value,
+		size_t value_size)
+{
+	assert_int_equal(bpf_map__update_elem(map, key, key_size, value, value_size, BPF_ANY), 0);
+}
+
+static void put_prefix(struct bpf_map *map, const char *dotted, uint32_t bits)
+{
+	struct natxdp_prefix key = { .bits = bits, .addr = inet_addr(dotted) };
+	uint32_t one = 1;
+
+	put(map, &key, sizeof(key), &one, sizeof(one));
+}
+
+static void fill_pool(struct box *box, const struct box_options *o, struct natxdp_config *cfg)
+{
+	uint32_t i, own = NATXDP_OWN_ADDR;
+	__be32 in_addr = inet_addr("10.77.0.1");
+
+	cfg->pool_count = o->externals ? o->externals : 1;
+	for (i = 0; i < cfg->pool_count; i++) {
+		struct natxdp_pool pool = {
+			.addr = htonl(addr("203.0.113.1") + i),
+			.port_min = o->port_min ? o->port_min : 1024,
+			.port_max = o->port_max ? o->port_max : 60999,
+		};
+
+		put(box->bpf->maps.ext_pool, &i, sizeof(i), &pool, sizeof(pool));
+		put(box->bpf->maps.own_addrs, &pool.addr, sizeof(pool.addr), &i, sizeof(i));
+	}
+	put(box->bpf->maps.own_addrs, &in_addr, sizeof(in_addr), &own, sizeof(own));
+}
+
+static void fill_host_ports(struct box *box)
+{
+	struct natxdp_host_ports ports = { 0 };
+	uint32_t zero = 0, port;
+
+	ports.word[22 / 64] |= 1ull << 22 % 64;
+	ports.word[68 / 64] |= 1ull << 68 % 64;
+	for (port = 61000; port < 65536; port++)
+		ports.word[port / 64] |= 1ull << port % 64;
+	put(box->bpf->maps.host_ports, &zero, sizeof(zero), &ports, sizeof(ports));
+}
+
+static void fill(struct box *box, const struct box_options *o)
+{
+	struct natxdp_config cfg = {
+		.abi = NATXDP_ABI,
+		.active = !o->inactive,
+		.two_armed = o->two_armed,
+		.tcp_midstream = o->tcp_midstream,
+		.outside_ifindex = box->outside_ifindex,
+		.geometry = box->geometry,
+	};
+	uint32_t zero = 0, one = 1, i;
+
+	fill_pool(box, o, &cfg);
+	fill_host_ports(box);
+	put_prefix(box->bpf->maps.inside_nets, "10.0.0.0", 8);
+	put_prefix(box->bpf->maps.no_nat_nets, "10.0.0.0", 8);
+	put_prefix(box->bpf->maps.no_nat_nets, "198.18.0.0", 15);
+	for (i = 0; i < NATXDP_TIMEOUTS; i++)
+		cfg.timeout[i] = ticks(o->timeout ? o->timeout : 350);
+	if (o->tcp_closing_timeout)
+		cfg.timeout[NATXDP_TIMEOUT_TCP_CLOSING] = ticks(o->tcp_closing_timeout);
+	put(box->bpf->maps.config, &zero, sizeof(zero), &cfg, sizeof(cfg));
+	if (o->two_armed) {
+		struct bpf_devmap_val out = { .ifindex = box->outside_ifindex };
+		struct bpf_devmap_val in = { .ifindex = box->inside_ifindex };
+
+		put(box->bpf->maps.egress_devs, &zero, sizeof(zero), &out, sizeof(out));
+		put(box->bpf->maps.egress_devs, &one, sizeof(one), &in, sizeof(in));
+	}
+}
+
+static void load(struct box *box, const struct box_options *o)
+{
+	uint32_t flows = o->max_flows ? o->max_flows : 4096;
+	struct natxdp_bpf *bpf;
+	unsigned int i;
+
+	bpf = natxdp_bpf__open();
+	assert_non_null(bpf);
+	box->bpf = bpf;
+	box->geometry.stripes = BOX_STRIPES;
+	/* 55 % full with all flows in it, as the loader has it */
+	box->geometry.rows = flows * 2 * 100 / 55 / NATXDP_WAYS / BOX_STRIPES + 1;
+	for (i = 0; i < 5; i++)
+		box->geometry.hash_key[i] = (uint64_t)random() << 33 ^ (uint64_t)random() << 11 ^ 1;
+	bpf->rodata->geometry = box->geometry;
+	box->buckets = box->geometry.stripes * box->geometry.rows;
+	bpf_map__set_max_entries(bpf->maps.flow_table, box->buckets);
+	bpf_map__set_max_entries(bpf->maps.flow_due, box->buckets / NATXDP_DUE_GROUP + 1);
+	assert_int_equal(natxdp_bpf__load(bpf), 0);
+	box->table = mmap(NULL, box->buckets * sizeof(*box->table), PROT_READ, MAP_SHARED,
+			  bpf_map__fd(bpf->maps.flow_table), 0);
+	assert_ptr_not_equal(box->table, MAP_FAILED);
+}
+
+static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+{
+	return level == LIBBPF_WARN ? vfprintf(stderr, format, args) : 0;
+}
+
+struct box *box_open(const struct box_options *options)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, run);
+	struct box *box = calloc(1, sizeof(*box));
+
+	libbpf_set_print(quiet);
+	make_network();
+	box->cpus = libbpf_num_possible_cpus();
+	box->inside_ifindex = if_nametoindex("in0");
+	box->outside_ifindex = if_nametoindex("out0");
+	load(box, options);
+	fill(box, options);
+	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(box->bpf->progs.natxdp_arm), &run),
+			 0);
+	assert_int_equal((int)run.retval, 0);
+	/* attached, because a test run names a receive queue only of such an interface */
+	assert_int_equal(bpf_xdp_attach(box->outside_ifindex,
+					bpf_program__fd(options->two_armed ?
+								box->bpf->progs.natxdp_outside :
+								box->bpf->progs.natxdp_single),
+					0, NULL),
+			 0);
+	assert_int_equal(bpf_xdp_attach(box->inside_ifindex,
+					bpf_program__fd(box->bpf->progs.natxdp_inside), 0, NULL),
+			 0);
+	return box;
+}
+
+void box_close(struct box *box)
+{
+	bpf_xdp_detach(box->outside_ifindex, 0, NULL);
+	bpf_xdp_detach(box->inside_ifindex, 0, NULL);
+	munmap((void *)box->table, box->buckets * sizeof(*box->table));
+	natxdp_bpf__destroy(box->bpf);
+	free(box);
+}
+
+static void counters(struct box *box, struct natxdp_counters *sum)
+{
+	struct natxdp_counters *cpu = calloc(box->cpus, sizeof(*cpu));
+	uint32_t zero = 0;
+	unsigned int i;
+	int c;
+
+	assert_int_equal(bpf_map__lookup_elem(box->bpf->maps.counters, &zero, sizeof(zero), cpu,
+					      box->cpus * sizeof(*cpu), 0),
+			 0);
+	memset(sum, 0, sizeof(*sum));
+	for (c = 0; c < box->cpus; c++)
+		for (i = 0; i < sizeof(*sum) / sizeof(uint64_t); i++)
+			((uint64_t *)sum)[i] += ((uint64_t *)&cpu[c])[i];
+	free(cpu);
+}
+
+uint64_t box_event(struct box *box, enum natxdp_event event)
+{
+	struct natxdp_counters sum;
+
+	counters(box, &sum);
+	return sum.events[event];
+}
+
+uint64_t box_reason(struct box *box, enum natxdp_reason reason)
+{
+	struct natxdp_counters sum;
+
+	counters(box, &sum);
+	return sum.packets[reason];
+}
+
+static struct bpf_program *program(struct box *box, enum box_side side)
+{
+	return side == BOX_SINGLE ? box->bpf->progs.natxdp_single :
+	       side == BOX_INSIDE ? box->bpf->progs.natxdp_inside :
+				    box->bpf->progs.natxdp_outside;
+}
+
+void box_run_raw(struct box *box, enum box_side side, const void *data, size_t len,
+		 struct output *out)
+{
+	struct xdp_md md = {
+		.data_end = len,
+		.ingress_ifindex = side == BOX_INSIDE ? box->inside_ifindex : box->outside_ifindex,
+	};
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = data, .data_size_in = len,
+		    .data_out = out->data, .data_size_out = sizeof(out->data), .ctx_in = &md,
+		    .ctx_size_in = sizeof(md), .repeat = 1);
+	struct natxdp_counters before, after;
+	unsigned int i, rose = 0;
+
+	counters(box, &before);
+	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(program(box, side)), &run), 0);
+	counters(box, &after);
+	out->verdict = run.retval;
+	out->len = run.data_size_out;
+	out->sound = frame_parse(out->data, out->len, &out->f);
+	for (i = 0; i < NATXDP_REASON_COUNT; i++) {
+		rose += after.packets[i] - before.packets[i];
+		if (after.packets[i] == before.packets[i])
+			continue;
+		out->reason = i;
+		out->bytes = after.bytes[i] - before.bytes[i];
+	}
+	if (rose != 1)
+		out->reason = -1;
+}
+
+void box_run(struct box *box, enum box_side side, const struct frame *f, struct output *out)
+{
+	static const uint8_t none[6];
+	uint8_t data[FRAME_MAX];
+	struct frame frame = *f;
+
+	if (!memcmp(frame.src_mac, none, 6))
+		memcpy(frame.src_mac, side == BOX_INSIDE ? box_host_mac : box_router_mac, 6);
+	if (!memcmp(frame.dst_mac, none, 6))
+		memcpy(frame.dst_mac, side == BOX_INSIDE ? box_in_mac : box_out_mac, 6);
+	box_run_raw(box, side, data, frame_build(&frame, data), out);
+}
+
+struct natxdp_key box_key(enum box_side side, uint8_t proto, uint32_t saddr, uint16_t sport,
+			  uint32_t daddr, uint16_t dport)
+{
+	return (struct natxdp_key){ .saddr = htonl(saddr),
+				    .daddr = htonl(daddr),
+				    .sport = htons(sport),
+				    .dport = htons(dport),
+				    .proto = proto,
+				    .side = (uint8_t)side };
+}
+
+bool box_flow(struct box *box, const struct natxdp_key *key, struct natxdp_flow *flow)
+{
+	unsigned int b, w, found = 0;
+
+	for (b = 0; b < box->buckets; b++)
+		for (w = 0; w < NATXDP_WAYS; w++)
+			if (!memcmp(&box->table[b].way[w].key, key, sizeof(*key))) {
+				*flow = box->table[b].way[w];
+				found++;
+			}
+	assert_in_range(found, 0, 1);
+	return found;
+}
+
+void box_count(struct box *box, unsigned int *live, unsigned int *dead)
+{
+	unsigned int b, w;
+
+	*live = 0;
+	*dead = 0;
+	for (b = 0; b < box->buckets; b++)
+		for (w = 0; w < NATXDP_WAYS; w++) {
+			uint8_t proto = box->table[b].way[w].key.proto;
+
+			*dead += proto == NATXDP_PROTO_DEAD;
+			*live += proto != NATXDP_PROTO_DEAD && proto != NATXDP_PROTO_FREE;
+		}
+}
+
+struct natxdp_bpf *box_bpf(struct box *box)
+{
+	return box->bpf;
+}
+
+const struct natxdp_bucket *box_table(struct box *box, unsigned int *buckets)
+{
+	*buckets = box->buckets;
+	return box->table;
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+bool box_wait(struct box *box, unsigned int live, double seconds)
+{
+	double until = now() + seconds;
+	unsigned int l, d;
+
+	do {
+		box_count(box, &l, &d);
+		if (l == live && !d)
+			return true;
+		usleep(10000);
+	} while (now() < until);
+	return false;
+}

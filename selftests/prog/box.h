@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * A NAT box for frames: the shipped programs in a network namespace of their
+ * own, run by BPF_PROG_TEST_RUN. Nothing of the loader is used.
+ *
+ *   inside 10.0.0.0/8            +-----+  outside, external address 203.0.113.1
+ *   host 10.77.0.2 --- in0 ------| box |------ out0 --- router 203.0.113.254
+ *                      10.77.0.1 +-----+
+ *
+ * One-armed, the frames come in at out0 only.
+ */
+#ifndef SELFTESTS_BOX_H
+#define SELFTESTS_BOX_H
+
+#include <natxdp/config.h>
+#include <natxdp/flow.h>
+#include <natxdp/reasons.h>
+
+#include "frame.h"
+
+enum box_side { BOX_SINGLE, BOX_INSIDE, BOX_OUTSIDE };
+
+struct box_options {
+	bool two_armed;
+	uint32_t max_flows;	     /* 0: 4096 */
+	uint32_t tcp_midstream;	     /* enum natxdp_midstream */
+	double timeout;		     /* seconds, of every class; 0: 350 */
+	double tcp_closing_timeout;  /* seconds; 0: as timeout */
+	int externals;		     /* external addresses 203.0.113.1 ...; 0: 1 */
+	uint16_t port_min, port_max; /* 0: 1024-60999 */
+	bool inactive;
+};
+
+struct box;
+
+/* What came out of the program for one frame. */
+struct output {
+	uint32_t verdict; /* XDP_* */
+	uint8_t data[FRAME_MAX];
+	size_t len;
+	bool sound;	/* all checksums and lengths right */
+	struct frame f; /* valid if sound */
+	int reason;	/* the one counter that rose, or -1 if it was not exactly one */
+	uint64_t bytes; /* by which it rose */
+};
+
+extern const uint8_t box_host_mac[6], box_in_mac[6], box_out_mac[6], box_router_mac[6];
+
+struct box *box_open(const struct box_options *options); /* asserts that it works */
+void box_close(struct box *box);
+
+void box_run_raw(struct box *box, enum box_side side, const void *data, size_t len,
+		 struct output *out);
+/* MAC addresses that are all 0 become those of the side's neighbour and of the box. */
+void box_run(struct box *box, enum box_side side, const struct frame *f, struct output *out);
+
+/* The live entry with this key. Addresses and ports in host order. False if there is none. */
+bool box_flow(struct box *box, const struct natxdp_key *key, struct natxdp_flow *flow);
+struct natxdp_key box_key(enum box_side side, uint8_t proto, uint32_t saddr, uint16_t sport,
+			  uint32_t daddr, uint16_t dport);
+/* Entries that are live, and entries that wait for their grace to pass. */
+void box_count(struct box *box, unsigned int *live, unsigned int *dead);
+uint64_t box_event(struct box *box, enum natxdp_event event);
+uint64_t box_reason(struct box *box, enum natxdp_reason reason);
+
+/* The maps, for what has no function here. */
+struct natxdp_bpf *box_bpf(struct box *box);
+const struct natxdp_bucket *box_table(struct box *box, unsigned int *buckets);
+
+/* Polls until there are @live entries and none dead; false after @seconds. */
+bool box_wait(struct box *box, unsigned int live, double seconds);
+
+#endif

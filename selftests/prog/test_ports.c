@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* External ports: the range, the pairing, and that every one of them is given out. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/bpf.h>
+
+#include <cmocka.h>
+
+#include "box.h"
+
+#define SERVER "198.51.100.7"
+
+static struct frame datagram(uint32_t host, uint16_t sport)
+{
+	struct frame f = { .proto = IPPROTO_UDP, .sport = sport, .dport = 53 };
+
+	f.saddr = addr("10.77.0.2") + host;
+	f.daddr = addr(SERVER);
+	return f;
+}
+
+/* One destination gets every port of the range before the first is refused. */
+static void test_every_port(void **state)
+{
+	struct box_options options = { .port_min = 1024, .port_max = 65535, .max_flows = 70000 };
+	struct box *box = box_open(&options);
+	static bool given[65536];
+	unsigned int i, want = 61000 - 1024; /* from there on they are the host's */
+	struct output out;
+	struct frame f;
+
+	(void)state;
+	memset(given, 0, sizeof(given));
+	for (i = 0; i < want; i++) {
+		f = datagram(i / 30000, 1 + i % 30000);
+		box_run(box, BOX_SINGLE, &f, &out);
+		if (out.reason != NATXDP_OUT_FORWARDED)
+			fail_msg("refused after %u of %u ports: reason %d", i, want, out.reason);
+		assert_in_range(out.f.sport, 1024, 60999);
+		assert_false(given[out.f.sport]);
+		given[out.f.sport] = true;
+	}
+	f = datagram(9, 9);
+	box_run(box, BOX_SINGLE, &f, &out);
+	assert_int_equal(out.reason, NATXDP_DROP_NO_PORT);
+	assert_int_equal(out.verdict, XDP_DROP);
+	box_run(box, BOX_SINGLE, &f, &out);
+	assert_int_equal(out.reason, NATXDP_DROP_NO_PORT);
+	/* another destination has all ports still, another port of it too */
+	f.daddr++;
+	box_run(box, BOX_SINGLE, &f, &out);
+	assert_int_equal(out.reason, NATXDP_OUT_FORWARDED);
+	f.daddr--;
+	f.dport++;
+	box_run(box, BOX_SINGLE, &f, &out);
+	assert_int_equal(out.reason, NATXDP_OUT_FORWARDED);
+	box_close(box);
+}
+
+/* A range of a few ports, not a power of two. */
+static void test_small_range(void **state)
+{
+	struct box_options options = { .port_min = 5000, .port_max = 5010 };
+	struct box *box = box_open(&options);
+	unsigned int i, seen = 0;
+	struct output out;
+	struct frame f;
+
+	(void)state;
+	for (i = 0; i < 11; i++) {
+		f = datagram(0, 100 + i);
+		box_run(box, BOX_SINGLE, &f, &out);
+		assert_int_equal(out.reason, NATXDP_OUT_FORWARDED);
+		assert_in_range(out.f.sport, 5000, 5010);
+		seen |= 1 << (out.f.sport - 5000);
+	}
+	assert_int_equal(seen, 0x7ff);
+	f = datagram(0, 99);
+	box_run(box, BOX_SINGLE, &f, &out);
+	assert_int_equal(out.reason, NATXDP_DROP_NO_PORT);
+	box_close(box);
+}
+
+/* A host keeps its address while that has ports, then takes the next one. */
+static void test_pairing(void **state)
+{
+	struct box_options options = {
+		.externals = 4, .port_min = 2000, .port_max = 2099, .max_flows = 4096
+	};
+	struct box *box = box_open(&options);
+	unsigned int host, i, used = 0;
+	struct output out;
+	struct frame f;
+
+	(void)state;
+	for (host = 0; host < 40; host++) {
+		uint32_t first = 0;
+
+		for (i = 0; i < 5; i++) {
+			f = datagram(host, 100 + i);
+			f.daddr += host; /* own ports for each host */
+			box_run(box, BOX_SINGLE, &f, &out);
+			assert_int_equal(out.reason, NATXDP_OUT_FORWARDED);
+			first = first ? first : out.f.saddr;
+			assert_int_equal(out.f.saddr, first);
+		}
+		assert_in_range(first, addr("203.0.113.1"), addr("203.0.113.4"));
+		used |= 1 << (first - addr("203.0.113.1"));
+	}
+	assert_int_equal(used, 0xf);
+
+	for (i = 0; i < 400; i++) { /* one host, one destination: all four addresses */
+		f = datagram(50, 1000 + i);
+		f.daddr += 100;
+		box_run(box, BOX_SINGLE, &f, &out);
+		assert_int_equal(out.reason, NATXDP_OUT_FORWARDED);
+	}
+	f = datagram(50, 999);
+	f.daddr += 100;
+	box_run(box, BOX_SINGLE, &f, &out);
+	assert_int_equal(out.reason, NATXDP_DROP_NO_PORT);
+	box_close(box);
+}
+
+/* Two hosts with the same port to the same server: two external ports, no mix-up. */
+static void test_same_port(void **state)
+{
+	struct box_options options = { 0 };
+	struct box *box = box_open(&options);
+	struct frame a = datagram(0, 5353), b = datagram(1, 5353), back;
+	struct output oa, ob, in;
+
+	(void)state;
+	box_run(box, BOX_SINGLE, &a, &oa);
+	box_run(box, BOX_SINGLE, &b, &ob);
+	assert_int_not_equal(oa.f.sport, ob.f.sport);
+	back = oa.f;
+	back.saddr = oa.f.daddr;
+	back.daddr = oa.f.saddr;
+	back.sport = oa.f.dport;
+	back.dport = oa.f.sport;
+	box_run(box, BOX_SINGLE, &back, &in);
+	assert_int_equal(in.f.daddr, a.saddr);
+	back.dport = ob.f.sport;
+	box_run(box, BOX_SINGLE, &back, &in);
+	assert_int_equal(in.f.daddr, b.saddr);
+	/* from another port or address of the server nothing comes in */
+	back.sport++;
+	box_run(box, BOX_SINGLE, &back, &in);
+	assert_int_equal(in.reason, NATXDP_DROP_UNSOLICITED);
+	back.sport--;
+	back.saddr++;
+	box_run(box, BOX_SINGLE, &back, &in);
+	assert_int_equal(in.reason, NATXDP_DROP_UNSOLICITED);
+	box_close(box);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_port),
+		cmocka_unit_test(test_small_range),
+		cmocka_unit_test(test_pairing),
+		cmocka_unit_test(test_same_port),
+	};
+
+	return cmocka_run_group_tests_name("prog/ports", tests, NULL, NULL);
+}
