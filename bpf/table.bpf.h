@@ -17,9 +17,6 @@
 
 #include "maps.bpf.h"
 
-/* Stay in the first bucket while it has so many entries, then take the emptier one. */
-#define CLAIM_FIRST_BUCKET 4
-
 #define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile typeof(x) *)&(x) = (v))
 
@@ -167,7 +164,7 @@ __noinline int flow_claim(const struct natxdp_flow *flow)
 		bpf_spin_unlock(&lock->lock);
 		return -EEXIST;
 	}
-	if (count_bits8(first.free) > NATXDP_WAYS - CLAIM_FIRST_BUCKET ||
+	if (count_bits8(first.free) > NATXDP_WAYS - NATXDP_FIRST_BUCKET ||
 	    count_bits8(first.free) >= count_bits8(second.free)) {
 		b = b0;
 		mask = first.free;

@@ -25,8 +25,9 @@
 #endif
 
 enum natxdp_table {
-	NATXDP_WAYS = 8,    /* entries in a bucket */
-	NATXDP_CHOICES = 2, /* buckets in which a key may stand */
+	NATXDP_WAYS = 8,	 /* entries in a bucket */
+	NATXDP_CHOICES = 2,	 /* buckets in which a key may stand */
+	NATXDP_FIRST_BUCKET = 4, /* stay in the first while it has fewer, then take the emptier */
 	NATXDP_STRIPES_MAX = 256,
 	NATXDP_DUE_GROUP = 16, /* buckets whose due times share a cache line */
 };

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "attach.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "nat.h"
+#include "pins.h"
+#include "plan.h"
+#include "settings.h"
+
+int attach_query(uint32_t ifindex, struct attached *attached)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
+	int ret = bpf_xdp_query(ifindex, 0, &opts);
+
+	if (ret)
+		return ret;
+	attached->program = opts.prog_id;
+	attached->generic = opts.attach_mode == XDP_ATTACHED_SKB;
+	/* with one in the driver and one beside it, neither is in prog_id */
+	if (opts.attach_mode == XDP_ATTACHED_MULTI)
+		attached->program = opts.drv_prog_id ? opts.drv_prog_id : opts.hw_prog_id;
+	return 0;
+}
+
+static void program_name(uint32_t id, char name[BPF_OBJ_NAME_LEN])
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 size = sizeof(info);
+	int fd = bpf_prog_get_fd_by_id(id);
+
+	strcpy(name, "?");
+	if (fd < 0)
+		return;
+	if (!bpf_obj_get_info_by_fd(fd, &info, &size) && *info.name)
+		memcpy(name, info.name, BPF_OBJ_NAME_LEN);
+	close(fd);
+}
+
+int attach_check_free(const struct plan *plan, struct err *err)
+{
+	char name[BPF_OBJ_NAME_LEN];
+	struct attached attached;
+	int ret;
+
+	for (unsigned int i = 0; i < plan->dev_count; i++) {
+		const struct plan_dev *dev = &plan->dev[i];
+
+		ret = attach_query(dev->ifindex, &attached);
+		if (ret)
+			return err_set(err, STATUS_KERNEL, ret,
+				       "%s: cannot ask for its XDP program: %s", dev->name,
+				       strerror(-ret));
+		if (!attached.program)
+			continue;
+		program_name(attached.program, name);
+		return err_set(err, STATUS_STATE, EBUSY,
+			       "%s: another XDP program is on it already: id %u, %s: detach that "
+			       "one first ('bpftool net' and 'bpftool link' show whose it is)",
+			       dev->name, attached.program, name);
+	}
+	return 0;
+}
+
+static enum nat_program program_for(const struct plan *plan, unsigned int dev)
+{
+	if (!plan->two_armed)
+		return NAT_PROGRAM_SINGLE;
+	return dev == NATXDP_DEV_OUTSIDE ? NAT_PROGRAM_OUTSIDE : NAT_PROGRAM_INSIDE;
+}
+
+static int explain_failure(const struct plan *plan, const char *iface, int error, struct err *err)
+{
+	if (plan->settings->xdp_mode == XDP_MODE_NATIVE && (error == EOPNOTSUPP || error == EINVAL))
+		return err_set(err, STATUS_KERNEL, error,
+			       "%s: its driver cannot run XDP as the interface is set up (%s): lower "
+			       "the MTU, free queues (ethtool -L), or set xdp_mode to generic, which "
+			       "is slow",
+			       iface, strerror(error));
+	return err_set(err, STATUS_KERNEL, error, "%s: cannot attach the XDP program: %s", iface,
+		       strerror(error));
+}
+
+int attach_all(const struct nat *nat, const struct plan *plan, struct err *err)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts);
+	char path[PIN_PATH_MAX];
+	int link, ret = 0;
+
+	opts.flags = plan->settings->xdp_mode == XDP_MODE_NATIVE ? XDP_FLAGS_DRV_MODE :
+								   XDP_FLAGS_SKB_MODE;
+	for (unsigned int i = 0; !ret && i < plan->dev_count; i++) {
+		const struct plan_dev *dev = &plan->dev[i];
+
+		link = bpf_link_create(nat_program(nat, program_for(plan, i)), dev->ifindex,
+				       BPF_XDP, &opts);
+		if (link < 0)
+			return explain_failure(plan, dev->name, errno, err);
+		pins_link_path(path, plan->settings->pin_dir, dev->name);
+		if (bpf_obj_pin(link, path))
+			ret = err_set(err, STATUS_KERNEL, errno, "%s: cannot pin: %s", path,
+				      strerror(errno));
+		close(link);
+	}
+	return ret;
+}
+
+static int replace_one(const struct plan *plan, unsigned int dev, int program)
+{
+	char path[PIN_PATH_MAX];
+	int link, ret;
+
+	pins_link_path(path, plan->settings->pin_dir, plan->dev[dev].name);
+	link = bpf_obj_get(path);
+	if (link < 0)
+		return -errno;
+	ret = bpf_link_update(link, program, NULL) ? -errno : 0;
+	close(link);
+	return ret;
+}
+
+int attach_replace_all(const struct nat *nat, const struct plan *plan, struct err *err)
+{
+	int before[NATXDP_DEVS_MAX];
+	struct attached attached;
+	unsigned int done = 0, opened = 0;
+	int ret = 0;
+
+	for (; opened < plan->dev_count; opened++) {
+		ret = attach_query(plan->dev[opened].ifindex, &attached);
+		before[opened] = ret ? ret : bpf_prog_get_fd_by_id(attached.program);
+		if (before[opened] < 0) {
+			ret = before[opened];
+			break;
+		}
+	}
+	for (; !ret && done < plan->dev_count; done += !ret)
+		ret = replace_one(plan, done, nat_program(nat, program_for(plan, done)));
+	if (ret) {
+		err_set(err, STATUS_KERNEL, ret, "%s: cannot replace the XDP program: %s",
+			plan->dev[opened < plan->dev_count ? opened : done].name, strerror(-ret));
+		for (; done; done--)
+			replace_one(plan, done - 1, before[done - 1]);
+	}
+	while (opened)
+		close(before[--opened]);
+	return ret;
+}

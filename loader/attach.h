@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Putting XDP programs on interfaces, by links that can be pinned. */
+#ifndef NATXDP_ATTACH_H
+#define NATXDP_ATTACH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "values.h"
+
+struct err;
+struct nat;
+struct plan;
+
+struct attached {
+	uint32_t program; /* id, 0 for none */
+	bool generic;
+};
+
+/* What is on an interface now. Returns 0 or -errno. */
+int attach_query(uint32_t ifindex, struct attached *attached);
+
+/* Refuses if any interface of @plan has an XDP program, and names it. */
+int attach_check_free(const struct plan *plan, struct err *err);
+
+/* Attaches and pins one link for each interface. The NAT should be inactive. */
+int attach_all(const struct nat *nat, const struct plan *plan, struct err *err);
+
+/* Gives every pinned link its program of @nat, or leaves all as they were. */
+int attach_replace_all(const struct nat *nat, const struct plan *plan, struct err *err);
+
+#endif

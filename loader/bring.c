@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "bring.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "attach.h"
+#include "err.h"
+#include "instance.h"
+#include "nat.h"
+#include "pins.h"
+#include "plan.h"
+#include "settings.h"
+#include "sysctl.h"
+#include "watcher.h"
+
+/* Forwarding comes just before translating, so that nothing leaves untranslated. */
+static int go_live(struct nat *nat, const struct plan *plan, const struct sysctl_list *sysctls,
+		   struct err *err)
+{
+	const char *pin_dir = plan->settings->pin_dir;
+	int ret;
+
+	ret = nat_pin_maps(nat, pin_dir, err);
+	if (!ret)
+		ret = nat_arm(nat, err);
+	if (!ret)
+		ret = nat_pin_iterator(nat, pin_dir, err);
+	if (!ret)
+		ret = attach_all(nat, plan, err);
+	if (!ret)
+		ret = sysctl_apply(pin_dir, sysctls, err);
+	if (!ret)
+		ret = nat_set_active(nat, true, err);
+	return ret;
+}
+
+int bring_up(const struct plan *plan, bool *volatile_mount, struct err *err)
+{
+	struct sysctl_list sysctls;
+	struct err ignored;
+	struct nat nat;
+	bool left;
+	int ret;
+
+	*volatile_mount = false;
+	ret = attach_check_free(plan, err);
+	if (!ret)
+		ret = sysctl_needed(plan, &sysctls, err);
+	if (ret)
+		return ret;
+	ret = nat_load(&nat, plan->settings, err);
+	if (ret)
+		return ret;
+	ret = nat_fill(&nat, plan, err);
+	if (ret)
+		goto close;
+	ret = pins_make(plan->settings->pin_dir, volatile_mount, err);
+	if (!ret)
+		ret = go_live(&nat, plan, &sysctls, err);
+	if (ret)
+		bring_down(plan->settings->pin_dir, &left, &ignored);
+close:
+	nat_close(&nat);
+	return ret;
+}
+
+static int check_same_interfaces(const struct plan *plan, const struct instance *instance,
+				 struct err *err)
+{
+	const struct instance_link *link;
+	struct attached attached;
+	bool generic = plan->settings->xdp_mode == XDP_MODE_GENERIC;
+
+	for (unsigned int i = 0; i < plan->dev_count; i++) {
+		const struct plan_dev *dev = &plan->dev[i];
+
+		link = instance_find(instance, dev->name);
+		if (!link || instance->link_count != plan->dev_count)
+			return err_set(err, STATUS_STATE, EEXIST,
+				       "%s: a NAT is loaded already on other interfaces (%s%s): run "
+				       "'natxdp unload' first, or give --pin-dir for a second one",
+				       dev->name, instance->link[0].name,
+				       instance->link_count > 1 ? ", ..." : "");
+		if (link->ifindex != dev->ifindex || attach_query(dev->ifindex, &attached) ||
+		    attached.program != link->program)
+			return err_set(err, STATUS_STATE, EEXIST,
+				       "%s: the NAT at %s is loaded in another network namespace: "
+				       "go there, or give --pin-dir for a second one",
+				       dev->name, plan->settings->pin_dir);
+		if (attached.generic != generic)
+			return err_set(err, STATUS_STATE, EEXIST,
+				       "%s: xdp_mode cannot change while loaded: run 'natxdp unload' "
+				       "first",
+				       dev->name);
+	}
+	return 0;
+}
+
+static int check_same_shape(const struct plan *plan, const struct natxdp_config *config,
+			    struct err *err)
+{
+	if (plan->two_armed != (config->two_armed != 0) ||
+	    plan->dev[NATXDP_DEV_OUTSIDE].ifindex != config->outside_ifindex)
+		return err_set(err, STATUS_STATE, EEXIST,
+			       "%s: inside and outside cannot change while loaded: run 'natxdp "
+			       "unload' first, which ends its flows",
+			       plan->dev[NATXDP_DEV_OUTSIDE].name);
+	if (plan->settings->max_flows != config->max_flows)
+		return err_set(err, STATUS_STATE, EEXIST,
+			       "max_flows = %u: the NAT that runs has %u, which cannot change while "
+			       "loaded: run 'natxdp unload' first, which ends its flows",
+			       plan->settings->max_flows, config->max_flows);
+	return 0;
+}
+
+int bring_over(const struct plan *plan, const struct instance *instance, struct err *err)
+{
+	const char *pin_dir = plan->settings->pin_dir;
+	struct sysctl_list sysctls;
+	struct nat nat;
+	int ret;
+
+	ret = nat_open(&nat, pin_dir, err);
+	if (ret)
+		return ret;
+	ret = check_same_interfaces(plan, instance, err);
+	if (!ret)
+		ret = check_same_shape(plan, &nat.config, err);
+	if (!ret)
+		ret = sysctl_needed(plan, &sysctls, err);
+	if (!ret)
+		ret = nat_replace(&nat, err);
+	if (!ret)
+		ret = nat_fill(&nat, plan, err);
+	if (!ret)
+		ret = sysctl_apply(pin_dir, &sysctls, err);
+	if (!ret)
+		ret = attach_replace_all(&nat, plan, err);
+	if (!ret)
+		ret = nat_arm(&nat, err);
+	if (!ret)
+		ret = nat_pin_iterator(&nat, pin_dir, err);
+	nat_close(&nat);
+	return ret;
+}
+
+/* Of any version: `active` is the second word of all of them. */
+static void deactivate(const char *pin_dir)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 size = sizeof(info), zero = 0;
+	unsigned char value[4096];
+	char path[PIN_PATH_MAX];
+	int fd;
+
+	pins_map_path(path, pin_dir, nat_map_names[NAT_MAP_config]);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return;
+	if (!bpf_obj_get_info_by_fd(fd, &info, &size) && info.value_size <= sizeof(value) &&
+	    !bpf_map_lookup_elem(fd, &zero, value)) {
+		memset(value + sizeof(__u32), 0, sizeof(__u32));
+		bpf_map_update_elem(fd, &zero, value, BPF_ANY);
+	}
+	close(fd);
+}
+
+/* At once, whoever else still has it open. */
+static void detach(const char *path, void *data)
+{
+	int fd = bpf_obj_get(path);
+
+	(void)data;
+	if (fd < 0)
+		return;
+	bpf_link_detach(fd);
+	close(fd);
+}
+
+int bring_down(const char *pin_dir, bool *sysctls_left, struct err *err)
+{
+	int ret;
+
+	/* forwarding ends first, so that nothing is forwarded untranslated meanwhile */
+	*sysctls_left = sysctl_restore(pin_dir) == -EXDEV;
+	deactivate(pin_dir);
+	watcher_stop(pin_dir);
+	pins_each(pin_dir, "links", detach, NULL);
+	ret = pins_remove(pin_dir);
+	if (ret)
+		return err_set(err, STATUS_SYSTEM, ret, "%s: cannot be removed: %s", pin_dir,
+			       strerror(-ret));
+	return 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Bringing a NAT up, over to a new program, and down. Killed at any moment,
+ * these leave either what was before or what comes after, or remains that
+ * translate nothing and that the next load or unload clears away.
+ */
+#ifndef NATXDP_BRING_H
+#define NATXDP_BRING_H
+
+#include <stdbool.h>
+
+struct err;
+struct instance;
+struct plan;
+
+/* Where nothing runs. *@volatile_mount is that of pins_make(). */
+int bring_up(const struct plan *plan, bool *volatile_mount, struct err *err);
+
+/* New programs and new settings for the NAT that runs; flows stay. */
+int bring_over(const struct plan *plan, const struct instance *instance, struct err *err);
+
+/*
+ * Ends whatever is pinned, and takes it away. *@sysctls_left is set if the
+ * sysctls belong to another network namespace and so stay as they are.
+ */
+int bring_down(const char *pin_dir, bool *sysctls_left, struct err *err);
+
+#endif

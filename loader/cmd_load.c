@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bring.h"
+#include "commands.h"
+#include "err.h"
+#include "instance.h"
+#include "log.h"
+#include "options.h"
+#include "pins.h"
+#include "plan.h"
+#include "privilege.h"
+#include "rundir.h"
+#include "status.h"
+#include "watcher.h"
+
+struct arguments {
+	struct options options;
+	const char *iface;
+	bool print_config;
+	bool no_watch;
+};
+
+enum { KEY_PRINT_CONFIG = 0x200, KEY_NO_WATCH };
+
+static const struct argp_option own_options[] = {
+	{ "no-watch", KEY_NO_WATCH, NULL, 0,
+	  "two-armed: do not start the process that follows routes and neighbours", 1 },
+	{ "print-config", KEY_PRINT_CONFIG, NULL, 0,
+	  "print the configuration that would be used, and do nothing", 1 },
+	{ 0 },
+};
+
+static const char doc[] =
+	"Translate the traffic of inside hosts that comes in by IFACE. With --inside, IFACE is the "
+	"outside interface. On a NAT that runs, this takes over a new program and new settings, and "
+	"every flow goes on.\v"
+	"Examples:\n"
+	"  natxdp load eth0                  one interface, its first address is external\n"
+	"  natxdp load eth0 --inside eth1    inside hosts behind eth1, outside by eth0\n"
+	"  natxdp load eth0 --external 192.0.2.7:1024-60999,192.0.2.8\n"
+	"  natxdp load eth0 --print-config   check the configuration, change nothing\n"
+	"\n"
+	"After it: 'natxdp status'. To end it: 'natxdp unload IFACE'.";
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &arguments->options;
+		state->child_inputs[1] = &arguments->options;
+		return 0;
+	case KEY_PRINT_CONFIG:
+		arguments->print_config = true;
+		return 0;
+	case KEY_NO_WATCH:
+		arguments->no_watch = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (state->arg_num)
+			argp_error(state, "%s: one interface only: give others with --inside", arg);
+		arguments->iface = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (!arguments->iface && !arguments->print_config)
+			argp_error(state, "which interface? 'ip link' lists them");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static void warn_of_foreign_addresses(const struct plan *plan)
+{
+	char text[INET_ADDRSTRLEN];
+
+	for (unsigned int i = 0; i < plan->pool.count; i++) {
+		__be32 addr = plan->pool.item[i].addr;
+
+		if (host_addrs_has(&plan->addrs, addr))
+			continue;
+		inet_ntop(AF_INET, &addr, text, sizeof(text));
+		log_note("external address %s is not configured on this host: see that packets to "
+			 "it come here",
+			 text);
+	}
+}
+
+static int start_watcher(const struct plan *plan, bool wanted, struct err *err)
+{
+	const char *pin_dir = plan->settings->pin_dir;
+
+	/* one-armed answers go back where they came from: there is nothing to follow */
+	if (!plan->two_armed || !wanted)
+		return 0;
+	watcher_stop(pin_dir); /* of the program before */
+	return watcher_start(pin_dir, err);
+}
+
+static int load(const struct plan *plan, bool *replaced, struct err *err)
+{
+	const char *pin_dir = plan->settings->pin_dir;
+	struct instance instance;
+	bool volatile_mount = false, left;
+	int ret;
+
+	instance_look(&instance, pin_dir);
+	*replaced = instance.state == INSTANCE_RUNNING;
+	if (*replaced)
+		return bring_over(plan, &instance, err);
+	if (instance.state == INSTANCE_REMAINS) {
+		ret = bring_down(pin_dir, &left, err);
+		if (ret)
+			return ret;
+		log_note("%s: cleared away what a load or unload that did not finish has left",
+			 pin_dir);
+	}
+	ret = bring_up(plan, &volatile_mount, err);
+	if (!ret && volatile_mount)
+		log_note(
+			"the bpf file system here belongs to this mount namespace only, and the NAT "
+			"ends with it: use 'nsenter --net=' instead of 'ip netns exec'");
+	return ret;
+}
+
+static void say_loaded(const struct plan *plan, bool replaced)
+{
+	char text[INET_ADDRSTRLEN];
+
+	inet_ntop(AF_INET, &plan->pool.item[0].addr, text, sizeof(text));
+	printf("%s: %s, %s, external %s", plan->dev[NATXDP_DEV_OUTSIDE].name,
+	       replaced ? "replaced, flows kept" : "loaded",
+	       plan->two_armed ? "two-armed" : "one-armed", text);
+	if (plan->pool.count > 1)
+		printf(" and %u more", plan->pool.count - 1);
+	putchar('\n');
+}
+
+static int run(const struct arguments *arguments, const struct settings *settings, struct err *err)
+{
+	struct plan *plan;
+	bool replaced;
+	int lock, ret;
+
+	ret = privilege_check(err);
+	if (ret)
+		return ret;
+	plan = malloc(sizeof(*plan));
+	if (!plan)
+		return err_set(err, STATUS_SYSTEM, ENOMEM, "out of memory");
+	ret = plan_make(plan, settings, arguments->iface, err);
+	if (ret)
+		goto free;
+	lock = rundir_lock(settings->pin_dir, err);
+	if (lock < 0) {
+		ret = lock;
+		goto free;
+	}
+	ret = load(plan, &replaced, err);
+	if (ret)
+		goto unlock;
+	warn_of_foreign_addresses(plan);
+	ret = start_watcher(plan, !arguments->no_watch, err);
+	if (arguments->options.json)
+		ret = ret ? ret : status_show(settings->pin_dir, true, err);
+	else
+		say_loaded(plan, replaced);
+unlock:
+	rundir_unlock(lock, settings->pin_dir, !pins_exist(settings->pin_dir));
+free:
+	free(plan);
+	return ret;
+}
+
+int cmd_load(int argc, char **argv, struct err *err)
+{
+	const struct argp_child children[] = {
+		{ options_settings(), 0, NULL, 0 },
+		{ &options_common, 0, NULL, 0 },
+		{ 0 },
+	};
+	const struct argp argp = { own_options, parse, "IFACE", doc, children, NULL, NULL };
+	struct arguments arguments = { 0 };
+	struct settings *settings;
+	int ret;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	settings = malloc(sizeof(*settings));
+	if (!settings)
+		return err_set(err, STATUS_SYSTEM, ENOMEM, "out of memory");
+	ret = options_make_settings(&arguments.options, settings, err);
+	if (!ret && arguments.print_config)
+		settings_print(settings, stdout);
+	else if (!ret)
+		ret = run(&arguments, settings, err);
+	free(settings);
+	return ret;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* One flow as a line for people, or as a JSON object in an array. */
+#ifndef NATXDP_FLOWPRINT_H
+#define NATXDP_FLOWPRINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct flow_view;
+struct natxdp_config;
+
+struct flow_printer {
+	FILE *out;
+	bool json;
+	const struct natxdp_config *config;
+	uint32_t now;
+	uint64_t count; /* printed */
+};
+
+void flow_print_begin(struct flow_printer *printer);
+int flow_print(struct flow_printer *printer, const struct flow_view *view);
+void flow_print_end(struct flow_printer *printer);
+
+#endif

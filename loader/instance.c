@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "instance.h"
+
+#include <bpf/bpf.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "nat.h"
+#include "pins.h"
+
+static void look_at_link(const char *path, void *data)
+{
+	struct instance *instance = data;
+	struct instance_link *link = &instance->link[instance->link_count];
+	struct bpf_link_info info = { 0 };
+	__u32 size = sizeof(info);
+	int fd;
+
+	if (instance->link_count == NATXDP_DEVS_MAX)
+		return;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return;
+	if (!bpf_obj_get_info_by_fd(fd, &info, &size) && info.type == BPF_LINK_TYPE_XDP) {
+		strncpy(link->name, strrchr(path, '/') + 1, IFNAMSIZ - 1);
+		for (char *c = link->name; *c; c++) {
+			if (*c == ':') /* see pins_link_path() */
+				*c = '.';
+		}
+		link->ifindex = info.xdp.ifindex;
+		link->program = info.prog_id;
+		instance->link_count++;
+	}
+	close(fd);
+}
+
+/* Of any version: `abi` and `active` come first in all of them. */
+static bool read_config(struct instance *instance, const char *pin_dir)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 size = sizeof(info), zero = 0;
+	char path[PIN_PATH_MAX];
+	bool found = false;
+	int fd;
+
+	pins_map_path(path, pin_dir, nat_map_names[NAT_MAP_config]);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return false;
+	if (!bpf_obj_get_info_by_fd(fd, &info, &size)) {
+		found = true;
+		instance->readable = info.value_size == sizeof(instance->config) &&
+				     !bpf_map_lookup_elem(fd, &zero, &instance->config) &&
+				     instance->config.abi == NATXDP_ABI;
+	}
+	close(fd);
+	return found;
+}
+
+static unsigned int count_devs(const char *pin_dir)
+{
+	struct bpf_devmap_val value;
+	char path[PIN_PATH_MAX];
+	unsigned int count = 0;
+	int fd;
+
+	pins_map_path(path, pin_dir, nat_map_names[NAT_MAP_egress_devs]);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return 0;
+	for (__u32 i = 0; i < NATXDP_DEVS_MAX; i++)
+		count += !bpf_map_lookup_elem(fd, &i, &value) && value.ifindex;
+	close(fd);
+	return count;
+}
+
+static bool is_complete(const struct instance *instance, const char *pin_dir)
+{
+	for (unsigned int i = 0; i < instance->link_count; i++) {
+		if (!instance->link[i].ifindex)
+			return false;
+	}
+	if (!instance->link_count)
+		return false;
+	/* another version's tables say nothing that is understood here: do not clean it away */
+	if (!instance->readable)
+		return true;
+	return instance->config.active && instance->link_count == count_devs(pin_dir);
+}
+
+static void outside_first(struct instance *instance)
+{
+	struct instance_link first = instance->link[0];
+
+	for (unsigned int i = 1; i < instance->link_count; i++) {
+		if (instance->link[i].ifindex != instance->config.outside_ifindex)
+			continue;
+		instance->link[0] = instance->link[i];
+		instance->link[i] = first;
+	}
+}
+
+void instance_look(struct instance *instance, const char *pin_dir)
+{
+	bool found;
+
+	memset(instance, 0, sizeof(*instance));
+	found = read_config(instance, pin_dir);
+	pins_each(pin_dir, "links", look_at_link, instance);
+	outside_first(instance);
+	if (found && is_complete(instance, pin_dir))
+		instance->state = INSTANCE_RUNNING;
+	else if (pins_exist(pin_dir))
+		instance->state = INSTANCE_REMAINS;
+}
+
+const struct instance_link *instance_find(const struct instance *instance, const char *iface)
+{
+	for (unsigned int i = 0; i < instance->link_count; i++) {
+		if (!strcmp(instance->link[i].name, iface))
+			return &instance->link[i];
+	}
+	return NULL;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* What is pinned at a place, and whether that is a NAT which translates. */
+#ifndef NATXDP_INSTANCE_H
+#define NATXDP_INSTANCE_H
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <natxdp/config.h>
+
+struct instance_link {
+	char name[IFNAMSIZ];
+	uint32_t ifindex; /* 0: the interface is gone */
+	uint32_t program; /* id */
+};
+
+enum instance_state {
+	INSTANCE_NONE,
+	INSTANCE_REMAINS, /* of a load or unload that was killed, or an interface went away */
+	INSTANCE_RUNNING,
+};
+
+struct instance {
+	enum instance_state state;
+	bool readable; /* the tables are those of this version, @config is filled in */
+	struct natxdp_config config;
+	unsigned int link_count;
+	struct instance_link link[NATXDP_DEVS_MAX]; /* the outside first */
+};
+
+/* Never fails: what cannot be read is not there. */
+void instance_look(struct instance *instance, const char *pin_dir);
+
+const struct instance_link *instance_find(const struct instance *instance, const char *iface);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "nat.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "flows_iter.skel.h"
+#include "natxdp.skel.h"
+#include "pins.h"
+
+const char *const nat_map_names[NAT_MAPS] = {
+	[NAT_MAP_flow_table] = "flow_table",   [NAT_MAP_flow_locks] = "flow_locks",
+	[NAT_MAP_flow_due] = "flow_due",       [NAT_MAP_sweep_state] = "sweep_state",
+	[NAT_MAP_config] = "config",	       [NAT_MAP_ext_pool] = "ext_pool",
+	[NAT_MAP_own_addrs] = "own_addrs",     [NAT_MAP_inside_nets] = "inside_nets",
+	[NAT_MAP_no_nat_nets] = "no_nat_nets", [NAT_MAP_host_ports] = "host_ports",
+	[NAT_MAP_next_hops] = "next_hops",     [NAT_MAP_next_hop_index] = "next_hop_index",
+	[NAT_MAP_egress_devs] = "egress_devs", [NAT_MAP_port_hints] = "port_hints",
+	[NAT_MAP_counters] = "counters",
+};
+
+void nat_init(struct nat *nat)
+{
+	memset(nat, 0, sizeof(*nat));
+	for (int i = 0; i < NAT_MAPS; i++)
+		nat->map[i] = -1;
+}
+
+void nat_close(struct nat *nat)
+{
+	for (int i = 0; i < NAT_MAPS; i++) {
+		if (nat->map[i] >= 0)
+			close(nat->map[i]);
+	}
+	natxdp_bpf__destroy(nat->skeleton);
+	flows_iter_bpf__destroy(nat->iterator);
+	nat_init(nat);
+}
+
+static int read_config(struct nat *nat, const char *pin_dir, struct err *err)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 size = sizeof(info), zero = 0;
+	int fd = nat->map[NAT_MAP_config];
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &size) || info.value_size != sizeof(nat->config) ||
+	    bpf_map_lookup_elem(fd, &zero, &nat->config) || nat->config.abi != NATXDP_ABI)
+		return err_set(err, STATUS_STATE, EPROTO,
+			       "%s: loaded by another version of natxdp with other tables: run "
+			       "'natxdp unload --all' first, which ends its flows",
+			       pin_dir);
+	return 0;
+}
+
+int nat_open(struct nat *nat, const char *pin_dir, struct err *err)
+{
+	char path[PIN_PATH_MAX];
+	int ret;
+
+	nat_init(nat);
+	for (int i = 0; i < NAT_MAPS; i++) {
+		pins_map_path(path, pin_dir, nat_map_names[i]);
+		nat->map[i] = bpf_obj_get(path);
+		if (nat->map[i] >= 0)
+			continue;
+		ret = errno;
+		nat_close(nat);
+		if (ret == EPERM || ret == EACCES)
+			return err_set(err, STATUS_PERMISSION, ret,
+				       "%s: not permitted: run natxdp as root", pin_dir);
+		return err_set(err, STATUS_NOT_LOADED, ret,
+			       "%s: no NAT is loaded here: 'natxdp load IFACE' loads one", pin_dir);
+	}
+	ret = read_config(nat, pin_dir, err);
+	if (ret)
+		nat_close(nat);
+	return ret;
+}
+
+int nat_program(const struct nat *nat, enum nat_program program)
+{
+	const struct natxdp_bpf *s = nat->skeleton;
+
+	if (!s)
+		return -1;
+	switch (program) {
+	case NAT_PROGRAM_SINGLE:
+		return bpf_program__fd(s->progs.natxdp_single);
+	case NAT_PROGRAM_INSIDE:
+		return bpf_program__fd(s->progs.natxdp_inside);
+	case NAT_PROGRAM_OUTSIDE:
+		return bpf_program__fd(s->progs.natxdp_outside);
+	case NAT_PROGRAM_ARM:
+		return bpf_program__fd(s->progs.natxdp_arm);
+	case NAT_PROGRAMS:
+		break;
+	}
+	return -1;
+}
+
+int nat_arm(const struct nat *nat, struct err *err)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	int ret;
+
+	ret = bpf_prog_test_run_opts(nat_program(nat, NAT_PROGRAM_ARM), &opts);
+	if (!ret)
+		ret = (int)opts.retval;
+	if (ret)
+		return err_set(err, STATUS_KERNEL, ret,
+			       "the timer that expires flows cannot be started: %s",
+			       strerror(-ret));
+	return 0;
+}
+
+int nat_set_active(struct nat *nat, bool active, struct err *err)
+{
+	__u32 zero = 0;
+
+	nat->config.active = active;
+	if (bpf_map_update_elem(nat->map[NAT_MAP_config], &zero, &nat->config, BPF_ANY))
+		return err_set(err, STATUS_KERNEL, errno, "map config: cannot write: %s",
+			       strerror(errno));
+	return 0;
+}
+
+int nat_pin_maps(const struct nat *nat, const char *pin_dir, struct err *err)
+{
+	char path[PIN_PATH_MAX];
+
+	for (int i = 0; i < NAT_MAPS; i++) {
+		pins_map_path(path, pin_dir, nat_map_names[i]);
+		if (bpf_obj_pin(nat->map[i], path))
+			return err_set(err, STATUS_KERNEL, errno, "%s: cannot pin: %s", path,
+				       strerror(errno));
+	}
+	return 0;
+}
+
+int nat_pin_iterator(const struct nat *nat, const char *pin_dir, struct err *err)
+{
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts);
+	union bpf_iter_link_info info = { .map.map_fd = nat->map[NAT_MAP_flow_table] };
+	char fresh[PIN_PATH_MAX], path[PIN_PATH_MAX];
+	struct bpf_link *link;
+	int ret = 0;
+
+	opts.link_info = &info;
+	opts.link_info_len = sizeof(info);
+	link = bpf_program__attach_iter(nat->iterator->progs.natxdp_flows, &opts);
+	if (!link)
+		return err_set(err, STATUS_KERNEL, errno,
+			       "the iterator over flows cannot be attached: %s", strerror(errno));
+	pins_flows_path(fresh, pin_dir, true);
+	pins_flows_path(path, pin_dir, false);
+	unlink(fresh);
+	if (bpf_obj_pin(bpf_link__fd(link), fresh) || rename(fresh, path))
+		ret = err_set(err, STATUS_KERNEL, errno, "%s: cannot pin: %s", path,
+			      strerror(errno));
+	/* without this the link would be detached although it is pinned */
+	bpf_link__disconnect(link);
+	bpf_link__destroy(link);
+	return ret;
+}

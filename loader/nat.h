@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * A NAT in the kernel: its maps and programs. It is made anew (nat_load), or
+ * found by its pins (nat_open), or found and given new programs
+ * (nat_open, then nat_replace). It translates once it is filled, armed,
+ * attached (attach.h) and active, in this order.
+ *
+ * Functions return 0 or -errno and then have written @err.
+ */
+#ifndef NATXDP_NAT_H
+#define NATXDP_NAT_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <natxdp/config.h>
+
+struct err;
+struct flows_iter_bpf;
+struct host_addrs;
+struct natxdp_bpf;
+struct plan;
+struct settings;
+
+enum nat_map {
+	NAT_MAP_flow_table,
+	NAT_MAP_flow_locks,
+	NAT_MAP_flow_due,
+	NAT_MAP_sweep_state,
+	NAT_MAP_config,
+	NAT_MAP_ext_pool,
+	NAT_MAP_own_addrs,
+	NAT_MAP_inside_nets,
+	NAT_MAP_no_nat_nets,
+	NAT_MAP_host_ports,
+	NAT_MAP_next_hops,
+	NAT_MAP_next_hop_index,
+	NAT_MAP_egress_devs,
+	NAT_MAP_port_hints,
+	NAT_MAP_counters,
+	NAT_MAPS,
+};
+
+enum nat_program {
+	NAT_PROGRAM_SINGLE,
+	NAT_PROGRAM_INSIDE,
+	NAT_PROGRAM_OUTSIDE,
+	NAT_PROGRAM_ARM,
+	NAT_PROGRAMS,
+};
+
+struct nat {
+	int map[NAT_MAPS];	     /* owned; -1 where there is none */
+	struct natxdp_config config; /* as last read or written */
+	struct natxdp_bpf *skeleton; /* NULL where only the maps are open */
+	struct flows_iter_bpf *iterator;
+};
+
+/* As bpf/maps.bpf.h and the pins have them. */
+extern const char *const nat_map_names[NAT_MAPS];
+
+void nat_init(struct nat *nat);
+void nat_close(struct nat *nat); /* what is pinned or attached goes on */
+
+/* New maps, empty, and programs; inactive. */
+int nat_load(struct nat *nat, const struct settings *settings, struct err *err);
+
+/* The maps below @pin_dir. STATUS_NOT_LOADED if there are none. */
+int nat_open(struct nat *nat, const char *pin_dir, struct err *err);
+
+/* New programs over the maps of an open NAT. */
+int nat_replace(struct nat *nat, struct err *err);
+
+/* -1 unless loaded or replaced */
+int nat_program(const struct nat *nat, enum nat_program program);
+
+/* (Re)starts the timer that expires flows, with the code of this program. */
+int nat_arm(const struct nat *nat, struct err *err);
+
+int nat_set_active(struct nat *nat, bool active, struct err *err);
+
+int nat_pin_maps(const struct nat *nat, const char *pin_dir, struct err *err);
+
+/* Replaces an older iterator in one step. */
+int nat_pin_iterator(const struct nat *nat, const char *pin_dir, struct err *err);
+
+/*
+ * Puts all of @plan into the maps (fill.c). Over a NAT that works, new values
+ * come before old ones go, and flows stay.
+ */
+int nat_fill(struct nat *nat, const struct plan *plan, struct err *err);
+
+/* Makes own_addrs agree with the addresses of the host; external ones stay. */
+int nat_fill_own_addrs(const struct nat *nat, const struct host_addrs *addrs);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "plan.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "err.h"
+#include "settings.h"
+
+static int add_dev(struct plan *plan, const char *name, struct err *err)
+{
+	struct plan_dev *dev = &plan->dev[plan->dev_count];
+
+	for (unsigned int i = 0; i < plan->dev_count; i++) {
+		if (!strcmp(plan->dev[i].name, name))
+			return err_set(err, STATUS_CONFIG, EINVAL,
+				       "%s: both inside and outside: leave it out of 'inside' for "
+				       "one-armed NAT",
+				       name);
+	}
+	dev->ifindex = strlen(name) < IFNAMSIZ ? if_nametoindex(name) : 0;
+	if (!dev->ifindex)
+		return err_set(err, STATUS_INTERFACE, ENODEV,
+			       "%s: no such interface in this network namespace: 'ip link' lists "
+			       "them",
+			       name);
+	if (!strcmp(name, "lo"))
+		return err_set(err, STATUS_INTERFACE, EINVAL,
+			       "lo: the loopback interface cannot translate: give the one that "
+			       "leads out");
+	memcpy(dev->name, name, strlen(name) + 1);
+	plan->dev_count++;
+	return 0;
+}
+
+int plan_pool(struct pool *pool, const struct settings *settings, __be32 first)
+{
+	const struct external_list *list = &settings->external;
+
+	memset(pool, 0, sizeof(*pool));
+	if (!list->count) {
+		pool->count = 1;
+		pool->item[0].addr = first;
+		pool->item[0].port_min = settings->port_range.min;
+		pool->item[0].port_max = settings->port_range.max;
+		return first ? 0 : -EADDRNOTAVAIL;
+	}
+	for (unsigned int i = 0; i < list->count; i++) {
+		const struct external *external = &list->item[i];
+		const struct port_range *ports = external->has_ports ? &external->ports :
+								       &settings->port_range;
+
+		pool->item[pool->count].addr = external->addr;
+		pool->item[pool->count].port_min = ports->min;
+		pool->item[pool->count++].port_max = ports->max;
+	}
+	return 0;
+}
+
+int plan_make(struct plan *plan, const struct settings *settings, const char *iface,
+	      struct err *err)
+{
+	int ret;
+
+	memset(plan, 0, sizeof(*plan));
+	plan->settings = settings;
+	plan->two_armed = settings->inside.count;
+	ret = add_dev(plan, iface, err);
+	for (unsigned int i = 0; !ret && i < settings->inside.count; i++)
+		ret = add_dev(plan, settings->inside.name[i], err);
+	if (ret)
+		return ret;
+	ret = rtnl_addrs(&plan->addrs);
+	if (ret)
+		return err_set(err, STATUS_SYSTEM, ret,
+			       "cannot list the addresses of this host: %s", strerror(-ret));
+	ret = plan_pool(&plan->pool, settings,
+			host_addrs_first(&plan->addrs, plan->dev[NATXDP_DEV_OUTSIDE].ifindex));
+	if (ret)
+		return err_set(err, STATUS_INTERFACE, ret,
+			       "%s: it has no IPv4 address: give it one, or name the external "
+			       "address with --external",
+			       iface);
+	return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The settings as they come out on this host: indexes, addresses, pool. */
+#ifndef NATXDP_PLAN_H
+#define NATXDP_PLAN_H
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pool.h"
+#include "rtnl.h"
+
+struct err;
+struct settings;
+
+struct plan_dev {
+	uint32_t ifindex;
+	char name[IFNAMSIZ];
+};
+
+struct plan {
+	const struct settings *settings;
+	bool two_armed;
+	unsigned int dev_count;
+	struct plan_dev dev[NATXDP_DEVS_MAX]; /* numbered as enum natxdp_dev */
+	struct pool pool;
+	struct host_addrs addrs;
+};
+
+/* Looks at this host and changes nothing. @settings must outlive @plan. */
+int plan_make(struct plan *plan, const struct settings *settings, const char *iface,
+	      struct err *err);
+
+/* The pool that the settings ask for, given the address that `auto` means. */
+int plan_pool(struct pool *pool, const struct settings *settings, __be32 first);
+
+#endif

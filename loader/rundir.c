@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "rundir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "err.h"
+
+#define RUN_DIR "/run/natxdp"
+#define BPFFS_PREFIX "/sys/fs/bpf/"
+
+void rundir_path(char path[RUN_PATH_MAX], const char *pin_dir, const char *kind)
+{
+	size_t prefix = strlen(BPFFS_PREFIX);
+	const char *name = pin_dir + 1;
+	int len;
+
+	if (!strncmp(pin_dir, BPFFS_PREFIX, prefix))
+		name = pin_dir + prefix;
+	len = snprintf(path, RUN_PATH_MAX, RUN_DIR "/%s.%s", name, kind);
+	for (char *c = path + strlen(RUN_DIR) + 1; c < path + len; c++) {
+		if (*c == '/')
+			*c = '-';
+	}
+}
+
+int rundir_make(void)
+{
+	return mkdir(RUN_DIR, 0755) && errno != EEXIST ? -errno : 0;
+}
+
+/* Has somebody removed the file between open and flock? */
+static bool is_current(int fd, const char *path)
+{
+	struct stat opened, there;
+
+	return !fstat(fd, &opened) && !stat(path, &there) && opened.st_ino == there.st_ino;
+}
+
+int rundir_lock(const char *pin_dir, struct err *err)
+{
+	char path[RUN_PATH_MAX];
+	int fd, ret;
+
+	ret = rundir_make();
+	if (ret)
+		return err_set(err, STATUS_SYSTEM, ret, RUN_DIR ": cannot make it: %s",
+			       strerror(-ret));
+	rundir_path(path, pin_dir, "lock");
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_set(err, STATUS_SYSTEM, errno, "%s: cannot open: %s", path,
+			       strerror(errno));
+	if (!flock(fd, LOCK_EX | LOCK_NB) && is_current(fd, path))
+		return fd;
+	close(fd);
+	return err_set(err, STATUS_STATE, EBUSY,
+		       "%s: another natxdp is loading or unloading: try again when it is done",
+		       pin_dir);
+}
+
+void rundir_unlock(int fd, const char *pin_dir, bool forget)
+{
+	char path[RUN_PATH_MAX];
+
+	rundir_path(path, pin_dir, "lock");
+	if (forget)
+		unlink(path);
+	close(fd);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What is kept about a NAT outside of the kernel, in /run/natxdp: the lock of
+ * the loader, the saved sysctls, the process id of the watcher. The names
+ * come from the pin directory, so that several NATs do not meet.
+ */
+#ifndef NATXDP_RUNDIR_H
+#define NATXDP_RUNDIR_H
+
+#include <stdbool.h>
+
+struct err;
+
+enum { RUN_PATH_MAX = 320 };
+
+/* @kind: "lock", "sysctl" or "watch". */
+void rundir_path(char path[RUN_PATH_MAX], const char *pin_dir, const char *kind);
+
+/* Makes the directory. Returns 0 or -errno. */
+int rundir_make(void);
+
+/*
+ * The lock that keeps two loaders apart; it is gone when the returned file
+ * descriptor is closed, also by being killed. Refuses at once if it is taken.
+ */
+int rundir_lock(const char *pin_dir, struct err *err);
+
+/* @forget removes the file too: nothing is loaded there any more. */
+void rundir_unlock(int fd, const char *pin_dir, bool forget);
+
+#endif

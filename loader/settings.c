@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "settings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+
+#define FIELD(member) offsetof(struct settings, member)
+
+const struct setting settings_table[] = {
+	{ "external", &kind_external, FIELD(external), "auto",
+	  "external addresses, each with the ports that it may use; auto is the first IPv4 "
+	  "address of the interface with port_range" },
+	{ "inside", &kind_ifaces, FIELD(inside), "none",
+	  "interfaces of the inside hosts (two-armed); none is one-armed: one interface is both "
+	  "sides" },
+	{ "inside_prefixes", &kind_prefixes, FIELD(inside_prefixes),
+	  "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10",
+	  "source addresses that are translated" },
+	{ "no_nat", &kind_prefixes, FIELD(no_nat), "auto",
+	  "destinations that are not translated; auto is inside_prefixes" },
+	{ "port_range", &kind_port_range, FIELD(port_range), "1024-60999",
+	  "external ports for flows" },
+	{ "host_ports", &kind_ports, FIELD(host_ports), "22, 68, 61000-65535",
+	  "ports that stay with this host, or none; the last range becomes "
+	  "net.ipv4.ip_local_port_range" },
+	{ "max_flows", &kind_flows, FIELD(max_flows), "262144",
+	  "size of the flow table, fixed while loaded; a flow takes about 190 bytes" },
+	{ "udp_timeout", &kind_duration, FIELD(timeout_ms[NATXDP_TIMEOUT_UDP]), "350",
+	  "how long a UDP flow may be idle" },
+	{ "icmp_timeout", &kind_duration, FIELD(timeout_ms[NATXDP_TIMEOUT_ICMP]), "350",
+	  "how long an ICMP echo flow may be idle" },
+	{ "tcp_opening_timeout", &kind_duration, FIELD(timeout_ms[NATXDP_TIMEOUT_TCP_OPENING]),
+	  "120", "how long a TCP flow may be idle until its handshake is done" },
+	{ "tcp_established_timeout", &kind_duration,
+	  FIELD(timeout_ms[NATXDP_TIMEOUT_TCP_ESTABLISHED]), "350",
+	  "how long an established TCP flow may be idle" },
+	{ "tcp_closing_timeout", &kind_duration, FIELD(timeout_ms[NATXDP_TIMEOUT_TCP_CLOSING]),
+	  "60", "how long a closed or reset TCP flow stays" },
+	{ "tcp_midstream", &kind_midstream, FIELD(tcp_midstream), "reset",
+	  "what a TCP segment gets that is no SYN and has no flow: an answer with RST, a flow, or "
+	  "nothing" },
+	{ "xdp_mode", &kind_xdp_mode, FIELD(xdp_mode), "native",
+	  "native runs in the driver; generic runs in the kernel's slow path on any driver" },
+	{ "pin_dir", &kind_path, FIELD(pin_dir), "/sys/fs/bpf/natxdp",
+	  "where maps and links are pinned (on bpffs)" },
+	{ NULL, NULL, 0, NULL, NULL },
+};
+
+static void *field_of(struct settings *settings, const struct setting *setting)
+{
+	return (char *)settings + setting->offset;
+}
+
+const struct setting *settings_find(const char *key)
+{
+	for (const struct setting *s = settings_table; s->key; s++) {
+		if (!strcmp(s->key, key))
+			return s;
+	}
+	return NULL;
+}
+
+void settings_init(struct settings *settings)
+{
+	struct reason why;
+
+	memset(settings, 0, sizeof(*settings));
+	for (const struct setting *s = settings_table; s->key; s++) {
+		/* a default that is no valid value is a bug that no test run survives */
+		if (s->kind->parse(s->kind, s->initial, field_of(settings, s), &why))
+			abort();
+	}
+}
+
+int settings_set(struct settings *settings, const struct setting *setting, const char *text,
+		 const char *source, struct err *err)
+{
+	struct settings *before;
+	struct reason why;
+	int ret;
+
+	before = malloc(sizeof(*before));
+	if (!before)
+		return err_set(err, STATUS_SYSTEM, ENOMEM, "out of memory");
+	*before = *settings;
+	ret = setting->kind->parse(setting->kind, text, field_of(settings, setting), &why);
+	if (ret) {
+		*settings = *before;
+		ret = err_set(err, STATUS_CONFIG, ret, "%s: %s = %.80s: %s", source, setting->key,
+			      text, why.text);
+	}
+	free(before);
+	return ret;
+}
+
+const struct prefix_list *settings_no_nat(const struct settings *settings)
+{
+	return settings->no_nat.automatic ? &settings->inside_prefixes : &settings->no_nat;
+}
+
+void settings_host_ports(const struct settings *settings, struct natxdp_host_ports *bitmap)
+{
+	memset(bitmap, 0, sizeof(*bitmap));
+	for (unsigned int i = 0; i < settings->host_ports.count; i++) {
+		const struct port_range *r = &settings->host_ports.range[i];
+
+		for (unsigned int port = r->min; port <= r->max; port++)
+			bitmap->word[port / 64] |= 1ull << (port % 64);
+	}
+}
+
+static int check_ports(const struct natxdp_host_ports *host, const struct port_range *ports,
+		       const char *what, struct err *err)
+{
+	for (unsigned int port = ports->min; port <= ports->max; port++) {
+		if (!(host->word[port / 64] >> (port % 64) & 1))
+			return 0;
+	}
+	return err_set(err, STATUS_CONFIG, EINVAL,
+		       "%s = %u-%u: host_ports keeps all of these for the host: leave some for flows",
+		       what, ports->min, ports->max);
+}
+
+int settings_check(const struct settings *settings, struct err *err)
+{
+	struct natxdp_host_ports host;
+	int ret;
+
+	if (!settings->inside_prefixes.count)
+		return err_set(err, STATUS_CONFIG, EINVAL,
+			       "inside_prefixes: empty: nothing would be translated: give at least "
+			       "one prefix");
+	settings_host_ports(settings, &host);
+	ret = check_ports(&host, &settings->port_range, "port_range", err);
+	for (unsigned int i = 0; !ret && i < settings->external.count; i++) {
+		if (settings->external.item[i].has_ports)
+			ret = check_ports(&host, &settings->external.item[i].ports, "external",
+					  err);
+	}
+	return ret;
+}
+
+void settings_print(const struct settings *settings, FILE *out)
+{
+	for (const struct setting *s = settings_table; s->key; s++) {
+		fprintf(out, "%s = ", s->key);
+		s->kind->print(s->kind, (const char *)settings + s->offset, out);
+		fputc('\n', out);
+	}
+}
+
+uint32_t settings_ticks(uint32_t ms)
+{
+	uint64_t ns = (uint64_t)ms * 1000000;
+
+	return (ns + (1u << NATXDP_TICK_SHIFT) - 1) >> NATXDP_TICK_SHIFT;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What the operator wants. One table of keys makes the file format, the
+ * options of `natxdp load` and the printed configuration.
+ */
+#ifndef NATXDP_SETTINGS_H
+#define NATXDP_SETTINGS_H
+
+#include <stddef.h>
+
+#include "values.h"
+
+struct err;
+
+#define SETTINGS_FILE "/etc/natxdp/natxdp.conf"
+
+struct settings {
+	struct external_list external;
+	struct iface_list inside;
+	struct prefix_list inside_prefixes;
+	struct prefix_list no_nat;
+	struct port_range port_range;
+	struct port_list host_ports;
+	uint32_t max_flows;
+	uint32_t timeout_ms[NATXDP_TIMEOUTS];
+	uint32_t tcp_midstream; /* enum natxdp_midstream */
+	uint32_t xdp_mode;	/* enum xdp_mode */
+	char pin_dir[PIN_DIR_MAX];
+};
+
+struct setting {
+	const char *key;
+	const struct value_kind *kind;
+	size_t offset;
+	const char *initial;
+	const char *help;
+};
+
+/* Ends with an entry whose key is NULL. */
+extern const struct setting settings_table[];
+
+const struct setting *settings_find(const char *key);
+
+/* Fills in the defaults. */
+void settings_init(struct settings *settings);
+
+/* @source says in an error where the value came from: "FILE:LINE", "command line". */
+int settings_set(struct settings *settings, const struct setting *setting, const char *text,
+		 const char *source, struct err *err);
+
+/*
+ * Reads a file over what is there. With @only, every other key is skipped
+ * unread, so that a command which needs one value works whatever the state
+ * of the rest. On failure @settings is unchanged.
+ */
+int settings_read(struct settings *settings, const char *path, const char *only, struct err *err);
+
+/* Finds values that are good alone but contradict each other. */
+int settings_check(const struct settings *settings, struct err *err);
+
+/* The printed form reads back the same. */
+void settings_print(const struct settings *settings, FILE *out);
+
+uint32_t settings_ticks(uint32_t ms);
+void settings_host_ports(const struct settings *settings, struct natxdp_host_ports *bitmap);
+
+/* The prefixes that no_nat stands for. */
+const struct prefix_list *settings_no_nat(const struct settings *settings);
+
+#endif
