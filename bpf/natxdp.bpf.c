@@ -61,14 +61,12 @@ static __always_inline void flow_touch(struct natxdp_flow *f, const struct packe
 	if (seen == flags)
 		return;
 	f->flags = seen;
-	if (seen & ~flags & (NATXDP_SEEN_FIN | NATXDP_SEEN_RST)) {
-		/* the timeout may have become shorter than the sweeper knows */
-		cfg = config_get();
-		if (flags & NATXDP_FLOW_INBOUND)
-			slot = f->peer;
-		if (cfg)
-			due_by(slot / NATXDP_WAYS, now + cfg->timeout[NATXDP_TIMEOUT_TCP_CLOSING]);
-	}
+	/* the timeout may have become shorter than the sweeper knows */
+	cfg = config_get();
+	if (flags & NATXDP_FLOW_INBOUND)
+		slot = f->peer;
+	if (cfg)
+		due_by(slot / NATXDP_WAYS, now + tcp_soonest(cfg));
 }
 
 /* The neighbour of an entry, looked up again if it is stale. */

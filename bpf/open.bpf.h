@@ -44,7 +44,7 @@ static __always_inline int not_opened(int reason)
 static __always_inline __u32 initial_timeout(const struct natxdp_config *cfg, __u8 proto)
 {
 	if (proto == IPPROTO_TCP)
-		return cfg->timeout[NATXDP_TIMEOUT_TCP_OPENING];
+		return tcp_soonest(cfg);
 	if (proto == IPPROTO_UDP)
 		return cfg->timeout[NATXDP_TIMEOUT_UDP];
 	return cfg->timeout[NATXDP_TIMEOUT_ICMP];
