@@ -55,7 +55,21 @@ static const char *state_name(enum natxdp_state state)
 
 static const char *proto_name(__u8 proto)
 {
-	return proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_UDP ? "udp" : "icmp";
+	switch (proto) {
+	case IPPROTO_TCP:
+		return "tcp";
+	case IPPROTO_UDP:
+		return "udp";
+	case IPPROTO_ICMP:
+		return "icmp";
+	case IPPROTO_GRE:
+		return "gre";
+	case IPPROTO_ESP:
+		return "esp";
+	case IPPROTO_SCTP:
+		return "sctp";
+	}
+	return "ip";
 }
 
 static const struct natxdp_flow *peer_of(const struct natxdp_flow *out)
@@ -113,7 +127,7 @@ int natxdp_flows(struct bpf_iter__bpf_map_elem *ctx)
 		const struct natxdp_flow *f = &b->way[way];
 
 		if (f->key.proto == NATXDP_PROTO_FREE || f->key.proto == NATXDP_PROTO_DEAD ||
-		    f->flags & NATXDP_FLOW_INBOUND)
+		    f->flags & NATXDP_FLOW_INBOUND || f->key.tenant != NATXDP_TENANT_NONE)
 			continue;
 		print_flow(ctx->meta->seq, f, now);
 	}

@@ -126,6 +126,21 @@ struct {
 	__type(value, struct natxdp_port_hint);
 } port_hints SEC(".maps");
 
+/* Inside addresses under a limit. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NATXDP_HOSTS_MAX);
+	__type(key, __be32);
+	__type(value, struct natxdp_host);
+} hosts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NATXDP_BLOCKED_MAX);
+	__type(key, __be32);
+	__type(value, __u64);
+} blocked SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

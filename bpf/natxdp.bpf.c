@@ -12,7 +12,10 @@
 
 #include "classify.bpf.h"
 #include "count.bpf.h"
+#include "frag.bpf.h"
+#include "icmp.bpf.h"
 #include "maps.bpf.h"
+#include "mss.bpf.h"
 #include "nexthop.bpf.h"
 #include "open.bpf.h"
 #include "parse.bpf.h"
@@ -41,32 +44,35 @@ static __always_inline int finish(int reason, __u32 bytes)
 	return XDP_DROP;
 }
 
-/* The entry has seen one more packet. */
-static __always_inline void flow_touch(struct natxdp_flow *f, const struct packet *pkt, __u32 slot)
+/* The TCP part of flow_touch(). */
+static __always_inline void flow_touch_tcp(struct natxdp_flow *f, const struct packet *pkt,
+					   __u32 slot, const struct natxdp_config *cfg, __u32 now)
 {
-	__u8 flags = f->flags, seen;
-	__u32 now = ticks_now();
-	struct natxdp_config *cfg;
+	__u8 flags = f->flags, seen = tcp_seen(flags, pkt->tcp_flags);
 
-	f->packets++;
-	f->bytes += pkt->len;
-	if (f->key.proto != IPPROTO_TCP) {
-		f->last_seen = now;
-		return;
-	}
-	/* a RST from the outside refreshes nothing: it may be forged */
-	if (!(flags & NATXDP_FLOW_INBOUND) || !(pkt->tcp_flags & TCP_RST))
-		f->last_seen = now;
-	seen = tcp_seen(flags, pkt->tcp_flags);
 	if (seen == flags)
 		return;
 	f->flags = seen;
 	/* the timeout may have become shorter than the sweeper knows */
-	cfg = config_get();
 	if (flags & NATXDP_FLOW_INBOUND)
 		slot = f->peer;
-	if (cfg)
-		due_by(slot / NATXDP_WAYS, now + tcp_soonest(cfg));
+	due_by(slot / NATXDP_WAYS, now + tcp_soonest(cfg));
+}
+
+/* The entry has seen one more packet. */
+static __always_inline void flow_touch(struct natxdp_flow *f, const struct packet *pkt, __u32 slot,
+				       const struct natxdp_config *cfg)
+{
+	__u32 now = ticks_now();
+
+	f->packets++;
+	f->bytes += pkt->len;
+	/* a RST from the outside refreshes nothing: it may be forged */
+	if (!(f->flags & NATXDP_FLOW_INBOUND) ||
+	    (cfg->features & NATXDP_INBOUND_REFRESH && !(pkt->tcp_flags & TCP_RST)))
+		f->last_seen = now;
+	if (f->key.proto == IPPROTO_TCP && pkt->kind == PACKET_PORTS)
+		flow_touch_tcp(f, pkt, slot, cfg, now);
 }
 
 /* The neighbour of an entry, looked up again if it is stale. */
@@ -74,41 +80,104 @@ static __always_inline struct natxdp_next_hop *forward_next_hop(struct xdp_md *c
 								struct natxdp_flow *f)
 {
 	struct natxdp_next_hop *nh = next_hop_at(f->next_hop);
-	struct next_hop_answer answer = {};
-	struct next_hop_query q = {};
 
 	if (!nh || !f->next_hop || nh->state == NATXDP_NEXT_HOP_VALID)
 		return nh;
-	q.saddr = f->key.saddr;
-	q.daddr = f->new_daddr;
-	q.ifindex = ctx->ingress_ifindex;
-	next_hop_find(ctx, &q, &answer);
-	if (answer.index <= 0)
-		return nh;
-	f->next_hop = answer.index;
-	return next_hop_at(answer.index);
+	next_hop_refresh(ctx, f);
+	return next_hop_at(f->next_hop);
+}
+
+/* A packet that ends here, perhaps with an answer to its sender. */
+static __always_inline int refuse(struct xdp_md *ctx, const struct packet *pkt, int reason)
+{
+	struct reply_icmp icmp = {};
+	struct natxdp_config *cfg;
+	int limited;
+
+	switch (reason) {
+	case NATXDP_REPLY_RST:
+		count_packet(reason, pkt->len);
+		return reply_rst(ctx, pkt);
+	case NATXDP_REPLY_TTL:
+		icmp.type = ICMP_TIME_EXCEEDED;
+		limited = NATXDP_DROP_TTL;
+		break;
+	case NATXDP_REPLY_NO_PORT: /* RFC 5508, REQ-8 */
+		icmp.type = ICMP_DEST_UNREACH;
+		icmp.code = ICMP_PKT_FILTERED;
+		limited = NATXDP_DROP_NO_PORT;
+		break;
+	case NATXDP_REPLY_TOO_BIG: /* RFC 4787, REQ-13 */
+		cfg = config_get();
+		icmp.type = ICMP_DEST_UNREACH;
+		icmp.code = ICMP_FRAG_NEEDED;
+		icmp.mtu = cfg ? cfg->egress_mtu : 0;
+		limited = NATXDP_DROP_TOO_BIG;
+		break;
+	default:
+		return finish(reason, pkt->len);
+	}
+	/* no error about an error, nor about a later fragment (RFC 1122, section 3.2.2) */
+	if (pkt->kind == PACKET_ERROR || pkt->kind == PACKET_FRAGMENT || !reply_allowed())
+		return finish(limited, pkt->len);
+	count_packet(reason, pkt->len);
+	return reply_icmp(ctx, &icmp);
+}
+
+/*
+ * Why a packet that has a flow cannot go on: 0 if it can. A packet that is too
+ * large and may be cut goes on through the kernel, which cuts it.
+ */
+static __always_inline int forward_check(const struct packet *pkt, __u8 flags,
+					 const struct natxdp_config *cfg, int *cut)
+{
+	if (pkt->ip->ttl <= 1)
+		return NATXDP_REPLY_TTL;
+	*cut = !(flags & (NATXDP_FLOW_INBOUND | NATXDP_FLOW_HAIRPIN)) && cfg->egress_mtu &&
+	       pkt->len > cfg->egress_mtu;
+	if (*cut && pkt->ip->frag_off & bpf_htons(IP_DONT_FRAGMENT))
+		return NATXDP_REPLY_TOO_BIG;
+	return 0;
+}
+
+/* Translate, and remember that. Returns 0, or an error with the packet untouched. */
+static __always_inline int forward_translate(struct xdp_md *ctx, const struct packet *pkt,
+					     struct natxdp_flow *f, __u32 slot,
+					     const struct natxdp_config *cfg)
+{
+	int err;
+
+	if (pkt->kind == PACKET_ERROR) /* is translated already, and refreshes nothing */
+		return 0;
+	err = rewrite(pkt, f);
+	if (err)
+		return err;
+	flow_touch(f, pkt, slot, cfg);
+	if (pkt->tcp_flags & TCP_SYN && cfg->mss_clamp)
+		mss_clamp(ctx, sizeof(struct ethhdr) + pkt->len - pkt->l4_len, cfg->mss_clamp);
+	return 0;
 }
 
 static __always_inline int forward(struct xdp_md *ctx, struct packet *pkt, __u32 slot)
 {
+	struct natxdp_config *cfg = config_get();
 	struct natxdp_flow *f = flow_at(slot);
 	struct natxdp_next_hop *nh;
-	int inbound, via_kernel;
+	int inbound, via_kernel, reason;
 
-	if (!f)
+	if (!f || !cfg)
 		return finish(NATXDP_DROP_INTERNAL, pkt->len);
 	inbound = f->flags & NATXDP_FLOW_INBOUND;
-	if (pkt->ip->ttl <= 1)
-		return finish(inbound ? NATXDP_DROP_TTL : NATXDP_PASS_TTL, pkt->len);
+	reason = forward_check(pkt, f->flags, cfg, &via_kernel);
+	if (reason)
+		return refuse(ctx, pkt, reason);
 	nh = forward_next_hop(ctx, f);
-	if (!nh)
+	if (!nh || forward_translate(ctx, pkt, f, slot, cfg))
 		return finish(NATXDP_DROP_INTERNAL, pkt->len);
-	via_kernel = f->next_hop != NEXT_HOP_REFLECT && nh->state != NATXDP_NEXT_HOP_VALID;
-	if (rewrite(pkt, f, !via_kernel))
-		return finish(NATXDP_DROP_INTERNAL, pkt->len);
-	flow_touch(f, pkt, slot);
+	via_kernel |= f->next_hop != NEXT_HOP_REFLECT && nh->state != NATXDP_NEXT_HOP_VALID;
 	if (via_kernel)
 		return finish(inbound ? NATXDP_IN_VIA_KERNEL : NATXDP_OUT_VIA_KERNEL, pkt->len);
+	rewrite_ttl(pkt->ip);
 	count_packet(inbound ? NATXDP_IN_FORWARDED : NATXDP_OUT_FORWARDED, pkt->len);
 	if (f->next_hop == NEXT_HOP_REFLECT) {
 		eth_swap(pkt->eth);
@@ -136,32 +205,33 @@ static __always_inline int miss(struct xdp_md *ctx, const struct packet *pkt,
 	return flow_open(ctx, &req);
 }
 
-/* A packet that did not get a flow. */
-static __always_inline int refuse(struct xdp_md *ctx, const struct packet *pkt, int reason)
-{
-	if (reason != NATXDP_REPLY_RST)
-		return finish(reason, pkt->len);
-	count_packet(reason, pkt->len);
-	return reply_rst(ctx, pkt);
-}
-
 static __always_inline int natxdp(struct xdp_md *ctx, enum natxdp_side side)
 {
 	struct natxdp_key key = { .side = side };
 	struct packet pkt = {};
-	int reason, opened;
-	__u32 slot;
+	int reason, slot;
 
 	reason = parse(ctx, &pkt, &key);
 	if (reason != PARSE_OK)
 		return finish(reason, pkt.len);
-	slot = pkt.kind == PACKET_PORTS ? flow_find(&key) : NATXDP_SLOT_NONE;
-	if (slot == NATXDP_SLOT_NONE) {
-		opened = miss(ctx, &pkt, &key);
-		if (opened < 0)
-			return refuse(ctx, &pkt, not_opened(opened));
-		slot = opened;
-	}
+	if (pkt.kind <= PACKET_BARE)
+		slot = flow_find(&key);
+	else if (pkt.kind == PACKET_ERROR)
+		slot = icmp_error(ctx, side);
+	else if (pkt.kind == PACKET_FRAGMENT)
+		slot = frag_find(ctx, &key);
+	else
+		slot = -1;
+	if (slot == -1)
+		slot = miss(ctx, &pkt, &key);
+	if (slot == not_opened(NATXDP_DROP_TABLE_FULL))
+		sweep_home(&key, ticks_now());
+	if (pkt.first && (slot >= 0 || slot == not_opened(NATXDP_PASS_HOST)))
+		frag_remember(ctx, &key, slot < 0);
+	if (slot == not_opened(NATXDP_DROP_FRAGMENT) && !frag_hold(ctx, &key))
+		slot = not_opened(NATXDP_HELD_FRAGMENT);
+	if (slot < 0)
+		return refuse(ctx, &pkt, not_opened(slot));
 	return forward(ctx, &pkt, slot);
 }
 

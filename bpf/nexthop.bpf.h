@@ -99,6 +99,20 @@ static __always_inline int next_hop_learned(const struct next_hop_query *q)
 	return next_hop_put(&key, &nh);
 }
 
+/* Not on the stack, which is short here. */
+struct next_hop_scratch {
+	struct bpf_fib_lookup fib;
+	struct natxdp_next_hop_key key;
+	struct natxdp_next_hop nh;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct next_hop_scratch);
+} next_hop_scratch SEC(".maps");
+
 /*
  * A global function: its cost for the verifier counts once, and it is off the
  * way of established packets.
@@ -106,38 +120,56 @@ static __always_inline int next_hop_learned(const struct next_hop_query *q)
 __noinline int next_hop_find(struct xdp_md *ctx, const struct next_hop_query *q,
 			     struct next_hop_answer *answer)
 {
-	struct natxdp_next_hop_key key = {};
-	struct natxdp_next_hop nh = {};
-	struct bpf_fib_lookup fib = {};
+	struct next_hop_scratch *s;
+	__u32 zero = 0;
 	long ret;
 
-	if (!q || !answer)
+	s = bpf_map_lookup_elem(&next_hop_scratch, &zero);
+	if (!q || !answer || !s)
 		return -1;
 	count_event(NATXDP_EVENT_NEXT_HOP_LOOKUPS, 1);
-	fib.family = AF_INET;
-	fib.ipv4_src = q->saddr;
-	fib.ipv4_dst = q->daddr;
-	fib.ifindex = q->ifindex;
-	ret = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
+	__builtin_memset(s, 0, sizeof(*s));
+	s->fib.family = AF_INET;
+	s->fib.ipv4_src = q->saddr;
+	s->fib.ipv4_dst = q->daddr;
+	s->fib.ifindex = q->ifindex;
+	ret = bpf_fib_lookup(ctx, &s->fib, sizeof(s->fib), 0);
 	answer->index = -1;
 	answer->dev = -1;
 	if (ret != BPF_FIB_LKUP_RET_SUCCESS && ret != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return 0;
-	answer->dev = next_hop_dev(fib.ifindex);
+	answer->dev = next_hop_dev(s->fib.ifindex);
 	if (answer->dev < 0)
 		return 0;
-	key.ifindex = fib.ifindex;
-	key.addr = fib.ipv4_dst; /* of the gateway, if there is one */
-	nh.ifindex = fib.ifindex;
-	nh.addr = fib.ipv4_dst;
-	nh.dev = answer->dev;
-	nh.state = NATXDP_NEXT_HOP_STALE; /* no neighbour yet */
+	s->key.ifindex = s->fib.ifindex;
+	s->key.addr = s->fib.ipv4_dst; /* of the gateway, if there is one */
+	s->nh.ifindex = s->fib.ifindex;
+	s->nh.addr = s->fib.ipv4_dst;
+	s->nh.dev = answer->dev;
+	s->nh.state = NATXDP_NEXT_HOP_STALE; /* no neighbour yet */
 	if (ret == BPF_FIB_LKUP_RET_SUCCESS) {
-		nh.state = NATXDP_NEXT_HOP_VALID;
-		mac_copy(nh.dst_mac, fib.dmac);
-		mac_copy(nh.src_mac, fib.smac);
+		s->nh.state = NATXDP_NEXT_HOP_VALID;
+		mac_copy(s->nh.dst_mac, s->fib.dmac);
+		mac_copy(s->nh.src_mac, s->fib.smac);
 	}
-	answer->index = next_hop_put(&key, &nh);
+	answer->index = next_hop_put(&s->key, &s->nh);
+	return 0;
+}
+
+/* The next hop of an entry is stale: look up its route again. Returns 0. */
+__noinline int next_hop_refresh(struct xdp_md *ctx, struct natxdp_flow *f)
+{
+	struct next_hop_answer answer = {};
+	struct next_hop_query q = {};
+
+	if (!f)
+		return -EINVAL;
+	q.saddr = f->key.saddr;
+	q.daddr = f->new_daddr;
+	q.ifindex = ctx->ingress_ifindex;
+	next_hop_find(ctx, &q, &answer);
+	if (answer.index > 0)
+		f->next_hop = answer.index;
 	return 0;
 }
 

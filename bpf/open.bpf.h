@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Opening a flow: a packet that had no entry, and may get one. */
+/*
+ * Opening a flow: a packet that had no entry, and may get one. It leaves, or
+ * it was invited (from the outside to a mapping), or it turns back on the box
+ * to another inside host (hairpin).
+ */
 #ifndef NATXDP_OPEN_BPF_H
 #define NATXDP_OPEN_BPF_H
 
 #include "classify.bpf.h"
+#include "hosts.bpf.h"
+#include "mapping.bpf.h"
 #include "nexthop.bpf.h"
-#include "ports.bpf.h"
+#include "pair.bpf.h"
+#include "sweep.bpf.h"
 
 /* What flow_open() has to know of the packet; it does not see the frame. */
 struct open_request {
@@ -19,193 +26,393 @@ struct open_request {
 	__u8 pad[2];
 };
 
-/*
- * The entries in the making. The stack of a program and all that it calls is
- * 512 bytes, and a packet has its CPU for itself.
- */
-struct open_scratch {
-	struct natxdp_flow out;
-	struct port_search search; /* with the inbound entry */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct open_scratch);
-} open_scratch SEC(".maps");
-
 /* A reason as the return value of a function that else returns a slot. */
 static __always_inline int not_opened(int reason)
 {
 	return -1 - reason;
 }
 
-static __always_inline __u32 initial_timeout(const struct natxdp_config *cfg, __u8 proto)
+/* Why an insert failed, as not_opened(). */
+static __always_inline int open_failed(int err)
 {
-	if (proto == IPPROTO_TCP)
+	if (err == -EADDRNOTAVAIL)
+		return not_opened(NATXDP_REPLY_NO_PORT);
+	return not_opened(err == -ENOSPC ? NATXDP_DROP_TABLE_FULL : NATXDP_DROP_INTERNAL);
+}
+
+/* For how long a new flow may be idle at the least. */
+static __always_inline __u32 first_timeout(const struct natxdp_config *cfg, __u8 proto)
+{
+	switch (proto) {
+	case IPPROTO_TCP:
 		return tcp_soonest(cfg);
-	if (proto == IPPROTO_UDP)
+	case IPPROTO_UDP:
 		return cfg->timeout[NATXDP_TIMEOUT_UDP];
-	return cfg->timeout[NATXDP_TIMEOUT_ICMP];
+	case IPPROTO_ICMP:
+		return cfg->timeout[NATXDP_TIMEOUT_ICMP];
+	default:
+		return cfg->timeout[NATXDP_TIMEOUT_OTHER];
+	}
 }
 
 /*
- * Find both ways, out and back. The way back is the route to the inside host
- * where there is one, else the router from which the packet came.
- * Returns 0, or a reason as not_opened().
+ * The mapping of the inside end in @flow, made if there is none, and held.
+ * @remote is 0, or the address that is to be let in. With @external the
+ * external end is given, else it is allocated. Returns the entry's slot,
+ * -EADDRNOTAVAIL, -ENOSPC or -EINVAL. Uses up what stands in @p.
  */
-static __always_inline int open_routes(struct xdp_md *ctx, const struct open_request *req,
-				       const struct natxdp_config *cfg, struct natxdp_flow *out,
-				       struct natxdp_flow *in)
+__noinline int mapping_get(struct pair *p, const struct natxdp_key *flow, __be32 remote,
+			   const struct natxdp_flow *external)
 {
-	struct next_hop_query q = { .ifindex = req->ifindex };
+	struct natxdp_config *cfg = config_get();
+	struct natxdp_key key;
+	int slot, tries;
+	__u32 now;
+
+	if (!p || !flow || !cfg)
+		return -EINVAL;
+	mapping_key(flow, remote, &key);
+	for (tries = 0; tries < 2; tries++) {
+		slot = flow_find(&key);
+		if (slot >= 0 && mapping_hold(slot, &key))
+			return slot;
+		now = ticks_now();
+		pair_init(p, &key, now);
+		p->out.packets = 1; /* held by the caller from the beginning */
+		p->due = now + cfg->timeout[NATXDP_TIMEOUT_UDP];
+		if (external) {
+			pair_set_external(p, external->new_saddr, external->new_sport,
+					  external->pool);
+			slot = pair_claim(p);
+		} else {
+			slot = pair_allocate(p);
+		}
+		if (slot != -EEXIST) /* else another CPU has made it: hold that one */
+			return slot;
+	}
+	return -EINVAL;
+}
+
+/*
+ * The way from @saddr to @daddr. Inside hosts without a route are reached by
+ * the router from which their packet came, and so is the outside when it was
+ * the outside that began. Returns an index into next_hops, or a reason as
+ * not_opened().
+ */
+__noinline int open_route(struct xdp_md *ctx, const struct open_request *req, __be32 saddr,
+			  __be32 daddr, __u32 side)
+{
+	struct next_hop_query q = { .saddr = saddr, .daddr = daddr };
 	struct next_hop_answer answer = {};
-	int index;
+	int index, inside = side == NATXDP_SIDE_INSIDE;
 
-	out->next_hop = NEXT_HOP_REFLECT;
-	in->next_hop = NEXT_HOP_REFLECT;
-	if (!cfg->two_armed)
-		return 0;
-	q.saddr = req->key.saddr;
-	q.daddr = req->key.daddr;
-	next_hop_find(ctx, &q, &answer);
-	if (answer.dev > NATXDP_DEV_OUTSIDE) /* routed to the inside: it does not leave */
-		return not_opened(NATXDP_PASS_NO_NAT);
-	if (answer.dev < 0)
-		return not_opened(NATXDP_DROP_NO_ROUTE);
-	if (answer.index < 0)
+	if (!req)
 		return not_opened(NATXDP_DROP_INTERNAL);
-	out->next_hop = answer.index;
-
-	q.saddr = req->key.daddr;
-	q.daddr = req->key.saddr;
+	q.ifindex = req->ifindex;
+	if (!req->key.side)
+		return NEXT_HOP_REFLECT;
 	next_hop_find(ctx, &q, &answer);
 	index = answer.index;
-	if (answer.dev <= NATXDP_DEV_OUTSIDE) {
+	if (!inside && answer.dev > NATXDP_DEV_OUTSIDE) /* it does not leave */
+		return not_opened(NATXDP_PASS_NO_NAT);
+	if (inside ? answer.dev <= NATXDP_DEV_OUTSIDE : answer.dev < 0) {
+		if (req->key.side != side)
+			return not_opened(NATXDP_DROP_NO_ROUTE);
 		mac_copy(q.learned, req->src_mac);
 		mac_copy(q.frame_dst, req->dst_mac);
 		index = next_hop_learned(&q);
 	}
-	if (index < 0)
-		return not_opened(NATXDP_DROP_INTERNAL);
-	in->next_hop = index;
+	return index < 0 ? not_opened(NATXDP_DROP_INTERNAL) : index;
+}
+
+/* Count a new flow of an inside host against its limits. Returns 0 or a reason, not_opened(). */
+static __always_inline int open_admit(const struct natxdp_config *cfg, __be32 inside, __u8 *flags)
+{
+	int reason;
+
+	if (!cfg->limit_flows && !cfg->limit_rate)
+		return 0;
+	reason = host_admit(cfg, inside, ticks_now());
+	if (reason)
+		return not_opened(reason);
+	*flags |= NATXDP_FLOW_COUNTED;
 	return 0;
 }
 
-/*
- * Paired pooling (RFC 4787, REQ-2): an inside host keeps its external address
- * as long as that has ports. Returns the slot of the inbound entry, or a
- * reason as not_opened().
- */
-static __always_inline int open_inbound(struct port_search *s, const struct natxdp_config *cfg,
-					__be32 inside)
+/* An insert that failed: give back what was held for it, and say why. */
+__noinline int open_undo(struct pair *p, int err)
 {
-	struct natxdp_key seed = { .saddr = inside };
-	__u32 count = cfg->pool_count, first, i;
+	__u32 slot = NATXDP_SLOT_NONE, now;
 
-	if (!count || count > NATXDP_POOL_MAX)
-		return not_opened(NATXDP_DROP_NO_PORT);
-	first = (__u32)(port_hash(&seed) >> 32) % count;
-	s->tried = 0;
-	for (i = 0; i < NATXDP_POOL_MAX; i++) {
-		if (i >= count)
-			break;
-		port_claim(s, (first + i) % count);
-		if (s->slot != -EEXIST)
-			break;
-	}
-	count_event(NATXDP_EVENT_PORT_TRIES, s->tried);
-	if (s->slot == -EEXIST)
-		return not_opened(NATXDP_DROP_NO_PORT);
-	return s->slot < 0 ? not_opened(NATXDP_DROP_TABLE_FULL) : s->slot;
-}
-
-/* The outbound entry that belongs to an inbound one which has its port. */
-static __always_inline void open_outbound(struct natxdp_flow *out, const struct natxdp_flow *in,
-					  __u32 in_slot)
-{
-	out->new_saddr = in->key.daddr;
-	out->new_daddr = in->key.saddr;
-	out->new_sport = in->key.dport;
-	out->new_dport = in->key.sport;
-	out->pool = in->pool;
-	out->peer = in_slot;
-	rewrite_prepare(out);
-}
-
-static __always_inline int open_both(struct natxdp_flow *out, struct port_search *s,
-				     const struct natxdp_config *cfg)
-{
-	__u32 now = out->first_seen, due = now + initial_timeout(cfg, out->key.proto);
-	struct natxdp_flow *in;
-	int in_slot, slot;
-
-	in_slot = open_inbound(s, cfg, out->key.saddr);
-	if (in_slot < 0)
-		return in_slot;
-	open_outbound(out, &s->in, in_slot);
-	slot = flow_claim_swept(out, now);
-	in = flow_at(in_slot);
-	if (!in)
+	if (!p)
 		return not_opened(NATXDP_DROP_INTERNAL);
-	if (slot < 0) {
-		flow_remove(in, in_slot, now);
-		if (slot == -EEXIST) /* another CPU was faster: its flow is as good */
-			slot = flow_find(&out->key);
-		return slot < 0 ? not_opened(NATXDP_DROP_TABLE_FULL) : slot;
+	now = p->out.first_seen;
+	if (p->out.flags & NATXDP_FLOW_MAPPED)
+		mapping_drop(&p->out, &p->out.key, now);
+	if (p->out.flags & NATXDP_FLOW_COUNTED)
+		host_release(p->out.key.saddr);
+	if (err == -EEXIST) { /* another CPU was faster: its flow is as good */
+		slot = flow_find(&p->out.key);
+		err = -EADDRNOTAVAIL;
 	}
-	in->peer = slot;
-	due_by(slot / NATXDP_WAYS, due);
-	due_by(in_slot / NATXDP_WAYS, due);
+	return slot == NATXDP_SLOT_NONE ? open_failed(err) : (int)slot;
+}
+
+/*
+ * Take the mapping of the inside end of @key, and let its remote address in
+ * where the filtering asks for that. Returns the mapping's slot or an error.
+ */
+__noinline int open_mapping(struct pair *p, const struct natxdp_key *key)
+{
+	struct natxdp_config *cfg = config_get();
+	struct natxdp_flow *external;
+	struct natxdp_key all;
+	int slot, let_in;
+
+	if (!p || !key || !cfg)
+		return -EINVAL;
+	slot = mapping_get(p, key, 0, NULL);
+	if (slot < 0)
+		return slot;
+	external = flow_at(slot);
+	if (!external || cfg->filtering[class_of(key->proto)] != NATXDP_FILTERING_ADDRESS_DEPENDENT)
+		return slot;
+	let_in = mapping_get(p, key, key->daddr, external);
+	if (let_in >= 0)
+		return slot;
+	mapping_key(key, 0, &all);
+	mapping_release(&all, ticks_now());
+	return let_in;
+}
+
+/* From the inside to the outside. Returns the slot of its entry, or as not_opened(). */
+__noinline int open_leaving(struct xdp_md *ctx, const struct open_request *req)
+{
+	struct natxdp_config *cfg = config_get();
+	struct natxdp_flow *external = NULL;
+	int out, in, slot, err;
+	__u8 flags = 0;
+	__u32 zero = 0;
+	struct pair *p;
+
+	p = bpf_map_lookup_elem(&open_pair, &zero);
+	if (!req || !cfg || !p)
+		return not_opened(NATXDP_DROP_INTERNAL);
+	out = open_route(ctx, req, req->key.saddr, req->key.daddr, NATXDP_SIDE_OUTSIDE);
+	if (out < 0)
+		return out;
+	in = open_route(ctx, req, req->key.daddr, req->key.saddr, NATXDP_SIDE_INSIDE);
+	if (in < 0)
+		return in;
+	err = open_admit(cfg, req->key.saddr, &flags);
+	if (err)
+		return err;
+	if (cfg->mapping[class_of(req->key.proto)]) {
+		err = open_mapping(p, &req->key);
+		external = err < 0 ? NULL : flow_at(err);
+		if (!external) {
+			if (flags & NATXDP_FLOW_COUNTED)
+				host_release(req->key.saddr);
+			return open_failed(err);
+		}
+		flags |= NATXDP_FLOW_MAPPED;
+	}
+	pair_init(p, &req->key, ticks_now());
+	p->out.flags = flags;
+	p->out.next_hop = out;
+	p->search.in.next_hop = in;
+	p->due = p->out.first_seen + first_timeout(cfg, req->key.proto);
+	if (external) {
+		pair_set_external(p, external->new_saddr, external->new_sport, external->pool);
+		slot = pair_claim(p);
+	} else {
+		slot = pair_allocate(p);
+	}
+	if (slot < 0)
+		return open_undo(p, slot);
 	count_event(NATXDP_EVENT_FLOWS_OPENED, 1);
 	return slot;
 }
 
-static __always_inline void open_fill(struct open_scratch *scratch, const struct natxdp_key *key)
+/* The mapping that an external end belongs to, as its inbound entry; NULL if nobody may send. */
+static __always_inline struct natxdp_flow *open_invitation(const struct natxdp_key *key,
+							   __be32 remote)
 {
-	struct natxdp_flow *out = &scratch->out, *in = &scratch->search.in;
-	__u32 now = ticks_now();
+	struct natxdp_key in = *key;
+	__u32 slot;
 
-	__builtin_memset(scratch, 0, sizeof(*scratch));
-	out->key = *key;
-	out->first_seen = now;
-	out->last_seen = now;
-	in->key.saddr = key->daddr;
-	in->key.sport = key->dport;
-	in->key.proto = key->proto;
-	in->key.side = key->side ? NATXDP_SIDE_OUTSIDE : NATXDP_SIDE_SINGLE;
-	in->new_saddr = key->daddr;
-	in->new_sport = key->dport;
-	in->new_daddr = key->saddr;
-	in->new_dport = key->sport;
-	in->first_seen = now;
-	in->last_seen = now;
-	in->flags = NATXDP_FLOW_INBOUND;
+	in.saddr = remote;
+	in.sport = 0;
+	in.side = key->side ? NATXDP_SIDE_OUTSIDE : NATXDP_SIDE_SINGLE;
+	in.tenant = NATXDP_TENANT_MAPPING;
+	slot = flow_find(&in);
+	return slot == NATXDP_SLOT_NONE ? NULL : flow_at(slot);
+}
+
+/* From the outside to a mapped port. Returns the slot of the inbound entry, or as not_opened(). */
+__noinline int open_invited(struct xdp_md *ctx, const struct open_request *req)
+{
+	struct natxdp_config *cfg = config_get();
+	struct natxdp_flow *mapping, *external;
+	struct natxdp_key key = {};
+	int out, in, slot, err;
+	__u8 flags = NATXDP_FLOW_MAPPED;
+	__u32 zero = 0;
+	struct pair *p;
+
+	p = bpf_map_lookup_elem(&open_pair, &zero);
+	if (!req || !cfg || !p)
+		return not_opened(NATXDP_DROP_INTERNAL);
+	mapping = open_invitation(&req->key, cfg->filtering[class_of(req->key.proto)] ==
+							     NATXDP_FILTERING_ENDPOINT_INDEPENDENT ?
+						     0 :
+						     req->key.saddr);
+	if (!mapping)
+		return not_opened(NATXDP_DROP_UNSOLICITED);
+	key.saddr = mapping->new_daddr;
+	key.sport = mapping->new_dport;
+	key.daddr = req->key.saddr;
+	key.dport = req->key.sport;
+	key.proto = req->key.proto;
+	key.side = req->key.side ? NATXDP_SIDE_INSIDE : NATXDP_SIDE_SINGLE;
+	if (bpf_map_lookup_elem(&blocked, &key.saddr))
+		return not_opened(NATXDP_DROP_BLOCKED);
+	in = open_route(ctx, req, key.daddr, key.saddr, NATXDP_SIDE_INSIDE);
+	if (in < 0)
+		return in;
+	out = open_route(ctx, req, key.saddr, key.daddr, NATXDP_SIDE_OUTSIDE);
+	if (out < 0)
+		return out;
+	err = open_admit(cfg, key.saddr, &flags);
+	if (err)
+		return err;
+	err = open_mapping(p, &key);
+	external = err < 0 ? NULL : flow_at(err);
+	if (!external) {
+		if (flags & NATXDP_FLOW_COUNTED)
+			host_release(key.saddr);
+		return open_failed(err);
+	}
+	pair_init(p, &key, ticks_now());
+	p->out.flags = flags;
+	p->out.next_hop = out;
+	p->search.in.next_hop = in;
+	p->due = p->out.first_seen + first_timeout(cfg, key.proto);
+	pair_set_external(p, external->new_saddr, external->new_sport, external->pool);
+	/* the mapping went and came back elsewhere between two looks at it */
+	if (p->search.in.key.word[0] != req->key.word[0] ||
+	    p->search.in.key.word[1] != req->key.word[1])
+		slot = -EINVAL;
+	else
+		slot = pair_claim(p);
+	if (slot < 0)
+		return open_undo(p, slot == -EEXIST ? -EINVAL : slot);
+	count_event(NATXDP_EVENT_FLOWS_OPENED, 1);
+	return p->out.peer;
+}
+
+/*
+ * From an inside host to the mapped port of another one (RFC 4787, REQ-9): the
+ * receiver sees the sender's external end. Both entries are on the inside.
+ */
+__noinline int open_hairpin(struct xdp_md *ctx, const struct open_request *req)
+{
+	struct natxdp_config *cfg = config_get();
+	struct natxdp_flow *target, *external, *in;
+	struct natxdp_key other = {};
+	int to, back, slot, err;
+	__be32 saddr;
+	__u32 zero = 0, filtering;
+	__u8 flags = NATXDP_FLOW_MAPPED | NATXDP_FLOW_HAIRPIN;
+	struct pair *p;
+
+	p = bpf_map_lookup_elem(&open_pair, &zero);
+	if (!req || !cfg || !p)
+		return not_opened(NATXDP_DROP_INTERNAL);
+	target = open_invitation(&req->key, 0);
+	if (!target)
+		return not_opened(NATXDP_PASS_HOST);
+	other = req->key;
+	other.saddr = target->new_daddr;
+	other.sport = target->new_dport;
+	saddr = req->key.saddr; /* Linux 6.1 takes no argument of a function as a key */
+	if (bpf_map_lookup_elem(&blocked, &saddr) || bpf_map_lookup_elem(&blocked, &other.saddr))
+		return not_opened(NATXDP_DROP_BLOCKED);
+	to = open_route(ctx, req, req->key.saddr, other.saddr, NATXDP_SIDE_INSIDE);
+	if (to < 0)
+		return to;
+	back = open_route(ctx, req, other.saddr, req->key.saddr, NATXDP_SIDE_INSIDE);
+	if (back < 0)
+		return back;
+	err = open_admit(cfg, req->key.saddr, &flags);
+	if (err)
+		return err;
+	err = open_mapping(p, &req->key);
+	external = err < 0 ? NULL : flow_at(err);
+	if (!external) {
+		if (flags & NATXDP_FLOW_COUNTED)
+			host_release(req->key.saddr);
+		return open_failed(err);
+	}
+	err = mapping_get(p, &other, 0, NULL);
+	filtering = cfg->filtering[class_of(req->key.proto)];
+	pair_init(p, &req->key, ticks_now());
+	in = &p->search.in;
+	p->out.flags = flags;
+	p->out.next_hop = to;
+	in->next_hop = back;
+	in->flags = NATXDP_FLOW_INBOUND | NATXDP_FLOW_HAIRPIN;
+	p->due = p->out.first_seen + first_timeout(cfg, req->key.proto);
+	in->key = other;
+	in->key.daddr = external->new_saddr;
+	in->key.dport = external->new_sport;
+	in->new_saddr = req->key.daddr;
+	in->new_sport = req->key.dport;
+	p->out.new_saddr = external->new_saddr;
+	p->out.new_sport = external->new_sport;
+	p->out.new_daddr = other.saddr;
+	p->out.new_dport = other.sport;
+	p->out.pool = external->pool;
+	in->pool = external->pool;
+	if (err < 0)
+		slot = err;
+	else if (filtering == NATXDP_FILTERING_ENDPOINT_DEPENDENT ||
+		 (filtering == NATXDP_FILTERING_ADDRESS_DEPENDENT &&
+		  !open_invitation(&req->key, external->new_saddr)))
+		slot = -EPERM;
+	else
+		slot = pair_claim(p);
+	if (slot == -EPERM) {
+		open_undo(p, slot);
+		return not_opened(NATXDP_DROP_UNSOLICITED);
+	}
+	if (slot < 0)
+		return open_undo(p, slot);
+	count_event(NATXDP_EVENT_FLOWS_OPENED, 1);
+	return slot;
 }
 
 /* Returns the slot of the flow's entry for this packet, or a reason as not_opened(). */
-__noinline int flow_open(struct xdp_md *ctx, const struct open_request *req)
+static __always_inline int flow_open(struct xdp_md *ctx, const struct open_request *req)
 {
 	struct natxdp_config *cfg = config_get();
-	struct open_scratch *scratch;
-	__u32 zero = 0;
-	int reason;
+	int what;
 
-	scratch = bpf_map_lookup_elem(&open_scratch, &zero);
-	if (!req || !cfg || !scratch)
+	if (!cfg)
 		return not_opened(NATXDP_DROP_INTERNAL);
-	reason = classify(&req->key, req->kind, req->tcp_flags, cfg);
-	if (reason != CLASSIFY_OPEN)
-		return not_opened(reason);
+	what = classify(&req->key, req->kind, req->tcp_flags, cfg);
+	if (what >= 0)
+		return not_opened(what);
 	if (req->ttl <= 1)
-		return not_opened(NATXDP_PASS_TTL);
-
-	open_fill(scratch, &req->key);
-	reason = open_routes(ctx, req, cfg, &scratch->out, &scratch->search.in);
-	if (reason)
-		return reason;
-	return open_both(&scratch->out, &scratch->search, cfg);
+		return not_opened(NATXDP_REPLY_TTL);
+	switch (what) {
+	case CLASSIFY_INVITED:
+		return open_invited(ctx, req);
+	case CLASSIFY_HAIRPIN:
+		return open_hairpin(ctx, req);
+	default:
+		return open_leaving(ctx, req);
+	}
 }
 
 #endif

@@ -18,7 +18,16 @@
 /* <linux/icmp.h> drags in the C library's socket headers, which have no BPF target. */
 enum icmp_type {
 	ICMP_ECHOREPLY = 0,
+	ICMP_DEST_UNREACH = 3,
+	ICMP_SOURCE_QUENCH = 4,
 	ICMP_ECHO = 8,
+	ICMP_TIME_EXCEEDED = 11,
+	ICMP_PARAMETERPROB = 12,
+};
+
+enum icmp_unreach_code {
+	ICMP_FRAG_NEEDED = 4,
+	ICMP_PKT_FILTERED = 13,
 };
 
 struct icmphdr {
@@ -29,14 +38,17 @@ struct icmphdr {
 	__be16 sequence;
 };
 
+#define IP_DONT_FRAGMENT 0x4000
 #define IP_MORE_FRAGMENTS 0x2000
 #define IP_OFFSET_MASK 0x1fff
 
 /* What stands behind the IPv4 header, as far as NAT cares. */
 enum packet_kind {
 	PACKET_PORTS,	 /* TCP, UDP or ICMP echo: the key is complete */
-	PACKET_FRAGMENT, /* no ports to be had */
-	PACKET_OTHER,	 /* another protocol, or ICMP that is no echo */
+	PACKET_BARE,	 /* a protocol without ports: the key is complete, with ports 0 */
+	PACKET_ERROR,	 /* an ICMP error, which quotes another packet */
+	PACKET_FRAGMENT, /* not the first fragment: the ports are in another packet */
+	PACKET_OTHER,	 /* ICMP that is neither an echo nor an error */
 };
 
 enum tcp_flag {
@@ -55,7 +67,8 @@ struct packet {
 	enum packet_kind kind;
 	__u16 len; /* IPv4 total length */
 	__u16 l4_len;
-	__u8 tcp_flags;
+	__u8 tcp_flags; /* of an echo reply TCP_ACK, for it answers too */
+	__u8 first;	/* fragment of a datagram; more of them follow */
 };
 
 enum { PARSE_OK = -1 };
@@ -69,6 +82,12 @@ static __always_inline void mac_copy(void *to, const void *from)
 	t[0] = f[0];
 	t[1] = f[1];
 	t[2] = f[2];
+}
+
+static __always_inline int icmp_is_error(__u8 type)
+{
+	return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED ||
+	       type == ICMP_PARAMETERPROB || type == ICMP_SOURCE_QUENCH;
 }
 
 static __always_inline int parse_l4(struct packet *pkt, struct natxdp_key *key)
@@ -96,15 +115,17 @@ static __always_inline int parse_l4(struct packet *pkt, struct natxdp_key *key)
 	case IPPROTO_ICMP:
 		if ((void *)(icmp + 1) > end || pkt->l4_len < sizeof(*icmp))
 			return NATXDP_DROP_MALFORMED;
-		if (icmp->type == ICMP_ECHO)
+		if (icmp->type == ICMP_ECHO) {
 			key->sport = icmp->id;
-		else if (icmp->type == ICMP_ECHOREPLY)
+		} else if (icmp->type == ICMP_ECHOREPLY) {
 			key->dport = icmp->id;
-		else
-			pkt->kind = PACKET_OTHER;
+			pkt->tcp_flags = TCP_ACK;
+		} else {
+			pkt->kind = icmp_is_error(icmp->type) ? PACKET_ERROR : PACKET_OTHER;
+		}
 		return PARSE_OK;
 	default:
-		pkt->kind = PACKET_OTHER;
+		pkt->kind = PACKET_BARE;
 		return PARSE_OK;
 	}
 }
@@ -141,8 +162,11 @@ static __always_inline int parse(struct xdp_md *ctx, struct packet *pkt, struct 
 	key->daddr = ip->daddr;
 	key->proto = ip->protocol;
 	if (ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_OFFSET_MASK)) {
-		pkt->kind = PACKET_FRAGMENT;
-		return PARSE_OK;
+		if (ip->frag_off & bpf_htons(IP_OFFSET_MASK)) {
+			pkt->kind = PACKET_FRAGMENT;
+			return PARSE_OK;
+		}
+		pkt->first = 1;
 	}
 	return parse_l4(pkt, key);
 }

@@ -14,7 +14,6 @@
 
 #include "count.bpf.h"
 #include "rewrite.bpf.h"
-#include "sweep.bpf.h"
 #include "table.bpf.h"
 
 enum port_search_limits {
@@ -32,6 +31,7 @@ struct port_search {
 	__u32 at;   /* in the permutation */
 	__u32 stride;
 	__u32 tried;
+	__u32 bare; /* a protocol without ports */
 	__u32 no_room;
 	int slot; /* of the claimed entry, or -errno */
 };
@@ -65,10 +65,7 @@ static long port_try(__u32 i, struct port_walk *walk)
 	s->tried++;
 	s->in.key.dport = bpf_htons(port);
 	rewrite_prepare(&s->in);
-	if (s->no_room + 1 < PORT_TRIES_NO_ROOM)
-		s->slot = flow_claim(&s->in);
-	else
-		s->slot = flow_claim_swept(&s->in, s->in.first_seen);
+	s->slot = flow_claim(&s->in);
 	if (s->slot == -ENOSPC)
 		return ++s->no_room >= PORT_TRIES_NO_ROOM;
 	return s->slot >= 0;
@@ -145,6 +142,11 @@ __noinline int port_claim(struct port_search *s, __u32 pool_index)
 	s->in.pool = pool_index;
 	s->in.key.daddr = pool->addr;
 	s->in.key.dport = 0;
+	if (s->bare) { /* one inside host a destination and external address */
+		rewrite_prepare(&s->in);
+		s->slot = flow_claim(&s->in);
+		return 0;
+	}
 	s->port_min = pool->port_min;
 	s->span = pool->port_max - pool->port_min + 1;
 	s->mask = s->span - 1;

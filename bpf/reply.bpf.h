@@ -3,9 +3,33 @@
 #ifndef NATXDP_REPLY_BPF_H
 #define NATXDP_REPLY_BPF_H
 
-#include "rewrite.bpf.h"
+#include "bytes.bpf.h"
+#include "nexthop.bpf.h"
 
-enum { REPLY_TTL = 64 };
+enum reply_limits {
+	REPLY_TTL = 64,
+	REPLY_QUOTE = 548,	  /* RFC 1812, section 4.3.2.3: 576 bytes in all */
+	REPLY_ICMP_PER_TICK = 16, /* a CPU: about 950 a second (RFC 1812, section 4.3.2.8) */
+};
+
+/* Which answer a reason asks for. */
+struct reply_icmp {
+	__u8 type;
+	__u8 code;
+	__u16 mtu; /* of "fragmentation needed", host order */
+};
+
+struct reply_budget {
+	__u32 tick;
+	__u32 sent;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct reply_budget);
+} reply_budget SEC(".maps");
 
 static __always_inline void eth_swap(struct ethhdr *eth)
 {
@@ -26,6 +50,19 @@ static __always_inline __u32 csum_header(const void *header, __u32 size)
 	for (i = 0; i < size / 2; i++)
 		sum += word[i];
 	return sum;
+}
+
+static __always_inline void reply_ip(struct iphdr *ip, __u8 proto, __u32 len, __be32 saddr,
+				     __be32 daddr)
+{
+	ip->version = 4;
+	ip->ihl = 5;
+	ip->ttl = REPLY_TTL;
+	ip->protocol = proto;
+	ip->tot_len = bpf_htons(len);
+	ip->saddr = saddr;
+	ip->daddr = daddr;
+	ip->check = ~csum_fold(csum_header(ip, sizeof(*ip)));
 }
 
 /* The RST that answers a segment (RFC 9293, section 3.10.7.1), checksum included. */
@@ -62,15 +99,7 @@ static __always_inline int reply_rst(struct xdp_md *ctx, const struct packet *pk
 	if ((void *)(tcp + 1) > end)
 		return XDP_DROP;
 	reply_rst_tcp(&rst, tcp, pkt->ip);
-	ip.version = 4;
-	ip.ihl = 5;
-	ip.ttl = REPLY_TTL;
-	ip.protocol = IPPROTO_TCP;
-	ip.frag_off = bpf_htons(0x4000);
-	ip.tot_len = bpf_htons(sizeof(ip) + sizeof(rst));
-	ip.saddr = pkt->ip->daddr;
-	ip.daddr = pkt->ip->saddr;
-	ip.check = ~csum_fold(csum_header(&ip, sizeof(ip)));
+	reply_ip(&ip, IPPROTO_TCP, sizeof(ip) + sizeof(rst), pkt->ip->daddr, pkt->ip->saddr);
 	if (bpf_xdp_adjust_tail(ctx, (int)(want - bpf_xdp_get_buff_len(ctx))))
 		return XDP_DROP;
 	eth = (void *)(long)ctx->data;
@@ -80,6 +109,78 @@ static __always_inline int reply_rst(struct xdp_md *ctx, const struct packet *pk
 	eth_swap(eth);
 	__builtin_memcpy(eth + 1, &ip, sizeof(ip));
 	__builtin_memcpy((void *)(eth + 1) + sizeof(ip), &rst, sizeof(rst));
+	return XDP_TX;
+}
+
+/* May this CPU answer with one more ICMP error in this tick? */
+static __always_inline int reply_allowed(void)
+{
+	struct reply_budget *budget;
+	__u32 zero = 0, now = ticks_now();
+
+	budget = bpf_map_lookup_elem(&reply_budget, &zero);
+	if (!budget)
+		return 0;
+	if (budget->tick != now) {
+		budget->tick = now;
+		budget->sent = 0;
+	}
+	return budget->sent++ < REPLY_ICMP_PER_TICK;
+}
+
+/*
+ * The address with which the box speaks on the interface of the packet. To
+ * the outside that is the address to which the packet was sent.
+ */
+static __always_inline __be32 reply_source(const struct xdp_md *ctx, __be32 sent_to)
+{
+	struct natxdp_config *cfg = config_get();
+	int dev;
+
+	if (!cfg || bpf_map_lookup_elem(&own_addrs, &sent_to))
+		return sent_to;
+	dev = next_hop_dev(ctx->ingress_ifindex);
+	return cfg->dev_addr[dev < 0 ? 0 : dev % NATXDP_DEVS_MAX];
+}
+
+/*
+ * Answer a packet with an ICMP error that quotes it. To be called before the
+ * packet is translated, so that its sender knows the quote. Returns a verdict.
+ */
+__noinline int reply_icmp(struct xdp_md *ctx, const struct reply_icmp *what)
+{
+	const __u32 head = sizeof(struct iphdr) + sizeof(struct icmphdr);
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct ethhdr *eth = data, saved;
+	struct iphdr *ip = (void *)(eth + 1), outer = {};
+	struct icmphdr icmp = {};
+	__u32 quote;
+	int sum;
+
+	if (!what || (void *)(ip + 1) > end)
+		return XDP_DROP;
+	__builtin_memcpy(&saved, eth, sizeof(saved));
+	quote = bpf_ntohs(ip->tot_len);
+	if (quote > REPLY_QUOTE)
+		quote = REPLY_QUOTE;
+	reply_ip(&outer, IPPROTO_ICMP, head + quote, reply_source(ctx, ip->daddr), ip->saddr);
+	icmp.type = what->type;
+	icmp.code = what->code;
+	icmp.sequence = bpf_htons(what->mtu); /* where "fragmentation needed" has it */
+	if (bpf_xdp_adjust_tail(ctx, (int)(sizeof(saved) + quote - bpf_xdp_get_buff_len(ctx))))
+		return XDP_DROP;
+	sum = sum_bytes(ctx, sizeof(saved), quote);
+	if (sum < 0 || bpf_xdp_adjust_head(ctx, -(int)head))
+		return XDP_DROP;
+	icmp.checksum = ~csum_fold(sum + csum_header(&icmp, sizeof(icmp)));
+	data = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+	if (data + sizeof(saved) + head > end)
+		return XDP_DROP;
+	__builtin_memcpy(data, &saved, sizeof(saved));
+	eth_swap(data);
+	__builtin_memcpy(data + sizeof(saved), &outer, sizeof(outer));
+	__builtin_memcpy(data + sizeof(saved) + sizeof(outer), &icmp, sizeof(icmp));
 	return XDP_TX;
 }
 

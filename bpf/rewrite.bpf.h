@@ -83,29 +83,29 @@ static __always_inline int rewrite_l4(const struct packet *pkt, const struct nat
 		icmp->checksum = csum_add(icmp->checksum, f->l4_delta);
 		return 0;
 	}
-	return -EINVAL;
+	return 0; /* translated by address alone */
 }
 
-/*
- * @hop: take one off the TTL (not where the kernel forwards the packet).
- * Returns 0, or an error with the packet untouched.
- */
-static __always_inline int rewrite(const struct packet *pkt, const struct natxdp_flow *f, int hop)
+/* One hop less, as a router does. */
+static __always_inline void rewrite_ttl(struct iphdr *ip)
+{
+	ip->ttl--;
+	/* the TTL is the high byte of its word */
+	ip->check = csum_add(ip->check, (__u16)~bpf_htons(0x0100));
+}
+
+/* The new tuple. Returns 0, or an error with the packet untouched. */
+static __always_inline int rewrite(const struct packet *pkt, const struct natxdp_flow *f)
 {
 	struct iphdr *ip = pkt->ip;
-	__u32 delta = f->l3_delta;
 	int err;
 
-	err = rewrite_l4(pkt, f);
+	err = pkt->kind == PACKET_FRAGMENT ? 0 : rewrite_l4(pkt, f);
 	if (err)
 		return err;
 	ip->saddr = f->new_saddr;
 	ip->daddr = f->new_daddr;
-	if (hop) {
-		ip->ttl--;
-		delta += (__u16)~bpf_htons(0x0100); /* TTL is the high byte of its word */
-	}
-	ip->check = csum_add(ip->check, delta);
+	ip->check = csum_add(ip->check, f->l3_delta);
 	return 0;
 }
 

@@ -8,6 +8,8 @@
 #define NATXDP_SWEEP_BPF_H
 
 #include "count.bpf.h"
+#include "hosts.bpf.h"
+#include "mapping.bpf.h"
 #include "table.bpf.h"
 
 #define CLOCK_MONOTONIC 1
@@ -33,24 +35,64 @@ static __always_inline __u32 flow_deadline(const struct natxdp_flow *out,
 					   const struct natxdp_flow *in,
 					   const struct natxdp_config *cfg)
 {
-	enum natxdp_timeout timeout;
-	__u32 seen = out->last_seen;
+	__u32 seen = out->last_seen, timeout;
 
 	if (tick_reached(in->last_seen, seen))
 		seen = in->last_seen;
 	timeout = natxdp_state_timeout(
 		natxdp_flow_state(out->key.proto, out->flags, in->flags, in->packets != 0));
-	return seen + cfg->timeout[timeout % NATXDP_TIMEOUTS];
+	/* or clang takes the protocol number for the index where they are equal, unbounded */
+	barrier_var(timeout);
+	return timeout < NATXDP_TIMEOUTS ? seen + cfg->timeout[timeout] : seen;
+}
+
+/*
+ * A mapping that nobody holds goes. Marked first, then counted again: a flow
+ * that takes it at this moment counts first and looks at the mark then.
+ */
+static __always_inline __u32 sweep_mapping(struct natxdp_flow *f, __u32 slot, __u32 now)
+{
+	struct natxdp_key key = f->key, dead;
+	struct natxdp_flow *peer;
+
+	if (READ_ONCE(f->packets))
+		return 0; /* mapping_release() will ask for the sweeper */
+	peer = flow_peer(f);
+	if (!flow_remove(f, slot, now))
+		return 0;
+	if (READ_ONCE(f->packets)) {
+		dead = key;
+		dead.proto = NATXDP_PROTO_DEAD;
+		flow_mark(f, &dead, key.proto);
+		return 0;
+	}
+	if (peer)
+		flow_remove(peer, f->peer, now);
+	return now + NATXDP_GRACE_TICKS;
+}
+
+/* A flow was removed: give back what it had besides its two entries. */
+static __always_inline void sweep_release(const struct natxdp_flow *out,
+					  const struct natxdp_key *key, __u32 now)
+{
+	if (out->flags & NATXDP_FLOW_MAPPED)
+		mapping_drop(out, key, now);
+	if (out->flags & NATXDP_FLOW_COUNTED)
+		host_release(key->saddr);
+	count_event(NATXDP_EVENT_FLOWS_EXPIRED, 1);
 }
 
 /* Look at one slot. Returns the tick at which it is due again, 0 for never. */
-static __always_inline __u32 sweep_slot(struct natxdp_flow *f, __u32 slot,
-					const struct natxdp_config *cfg, __u32 now)
+__noinline __u32 sweep_slot(__u32 slot, __u32 now)
 {
-	struct natxdp_key key = f->key;
-	struct natxdp_flow *peer;
+	struct natxdp_config *cfg = config_get();
+	struct natxdp_flow *f = flow_at(slot), *peer;
+	struct natxdp_key key;
 	__u32 deadline;
 
+	if (!cfg || !f)
+		return 0;
+	key = f->key;
 	if (key.proto == NATXDP_PROTO_FREE)
 		return 0;
 	if (key.proto == NATXDP_PROTO_DEAD) {
@@ -67,11 +109,13 @@ static __always_inline __u32 sweep_slot(struct natxdp_flow *f, __u32 slot,
 		flow_remove(f, slot, now);
 		return now + NATXDP_GRACE_TICKS;
 	}
+	if (key.tenant == NATXDP_TENANT_MAPPING)
+		return sweep_mapping(f, slot, now);
 	deadline = peer ? flow_deadline(f, peer, cfg) : now;
 	if (!tick_reached(now, deadline))
 		return deadline;
 	if (flow_remove(f, slot, now))
-		count_event(NATXDP_EVENT_FLOWS_EXPIRED, 1);
+		sweep_release(f, &key, now);
 	if (peer)
 		flow_remove(peer, f->peer, now);
 	return now + NATXDP_GRACE_TICKS;
@@ -80,16 +124,11 @@ static __always_inline __u32 sweep_slot(struct natxdp_flow *f, __u32 slot,
 /* Look at every slot of a bucket that is due. */
 __noinline int sweep_bucket(__u32 bucket, __u32 now)
 {
-	struct natxdp_config *cfg = config_get();
-	struct natxdp_bucket *b;
 	__u32 due = 0, next;
 	int way;
 
-	b = bpf_map_lookup_elem(&flow_table, &bucket);
-	if (!b || !cfg)
-		return 0;
 	for (way = 0; way < NATXDP_WAYS; way++) {
-		next = sweep_slot(&b->way[way], bucket * NATXDP_WAYS + way, cfg, now);
+		next = sweep_slot(bucket * NATXDP_WAYS + way, now);
 		if (next && (!due || tick_reached(due, next)))
 			due = next;
 	}
@@ -122,22 +161,18 @@ __noinline int sweep_group(__u32 group, __u32 now)
 	return opened;
 }
 
-/*
- * Claim, and if there is no room throw out first what has expired and was
- * not swept yet. What is thrown out here makes room after its grace.
- */
-static __always_inline int flow_claim_swept(const struct natxdp_flow *flow, __u32 now)
+/* No room for a key: throw out what has expired there and was not swept yet. */
+__noinline int sweep_home(const struct natxdp_key *key, __u32 now)
 {
 	struct natxdp_home home;
-	int slot, choice;
+	int choice;
 
-	slot = flow_claim(flow);
-	if (slot != -ENOSPC)
-		return slot;
-	flow_home(&flow->key, &home);
+	if (!key)
+		return -EINVAL;
+	flow_home(key, &home);
 	for (choice = 0; choice < NATXDP_CHOICES; choice++)
 		sweep_bucket(home.bucket[choice], now);
-	return flow_claim(flow);
+	return 0;
 }
 
 struct sweep_walk {

@@ -34,18 +34,24 @@ static __always_inline struct natxdp_flow *flow_at(__u32 slot)
 	struct natxdp_bucket *b;
 
 	b = bpf_map_lookup_elem(&flow_table, &bucket);
-	return b ? &b->way[slot % NATXDP_WAYS] : NULL;
+	if (!b)
+		return NULL;
+	barrier_var(b); /* or clang adds the offset before the test, which the verifier forbids */
+	return &b->way[slot % NATXDP_WAYS];
 }
 
 /* Returns the slot of the live entry with this key, or NATXDP_SLOT_NONE. */
 __noinline __u32 flow_find(const struct natxdp_key *key)
 {
-	struct natxdp_bucket *b;
 	struct natxdp_home home;
+	struct natxdp_bucket *b;
+	__u64 low, high;
 	int choice, i;
 
 	if (!key)
 		return NATXDP_SLOT_NONE;
+	low = key->word[0];
+	high = key->word[1];
 	flow_home(key, &home);
 	for (choice = 0; choice < NATXDP_CHOICES; choice++) {
 		__u32 bucket = home.bucket[choice];
@@ -53,11 +59,12 @@ __noinline __u32 flow_find(const struct natxdp_key *key)
 		b = bpf_map_lookup_elem(&flow_table, &bucket);
 		if (!b)
 			return NATXDP_SLOT_NONE;
+			/* unrolled, it would keep the places of all ways on the stack, for a hit on the first */
+#pragma clang loop unroll(disable)
 		for (i = 0; i < NATXDP_WAYS; i++) {
 			__u32 way = (home.way + i) % NATXDP_WAYS;
 
-			if (b->way[way].key.word[0] == key->word[0] &&
-			    b->way[way].key.word[1] == key->word[1])
+			if (b->way[way].key.word[0] == low && b->way[way].key.word[1] == high)
 				return bucket * NATXDP_WAYS + way;
 		}
 	}

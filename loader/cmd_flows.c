@@ -16,21 +16,33 @@ struct arguments {
 	struct flow_filter filter;
 	enum flow_sort sort;
 	uint64_t limit;
+	bool mappings;
 };
 
-enum flow_option { KEY_INSIDE = 0x200, KEY_DESTINATION, KEY_PROTO, KEY_STATE, KEY_SORT, KEY_LIMIT };
+enum flow_option {
+	KEY_INSIDE = 0x200,
+	KEY_DESTINATION,
+	KEY_PROTO,
+	KEY_STATE,
+	KEY_SORT,
+	KEY_LIMIT,
+	KEY_MAPPINGS,
+};
 
 static const struct argp_option own_options[] = {
 	{ "inside", KEY_INSIDE, "ADDR[/N]", 0, "only flows of these inside hosts", 1 },
 	{ "destination", KEY_DESTINATION, "ADDR[/N][:PORT]", 0, "only flows to there", 1 },
-	{ "proto", KEY_PROTO, "tcp|udp|icmp", 0, "only flows of this protocol", 1 },
+	{ "proto", KEY_PROTO, "NAME", 0,
+	  "only flows of this protocol: tcp, udp, icmp, gre, esp, sctp, ..., or its number", 1 },
 	{ "state", KEY_STATE, "NAME", 0,
-	  "only flows in this state: new, replied, opening, established, half-closed, closing, "
+	  "only flows in this state: new, replied, open, opening, established, half-closed, closing, "
 	  "reset",
 	  1 },
 	{ "sort", KEY_SORT, "bytes|packets|age|idle", 0,
 	  "the most bytes, packets or age, or the least idle, first (default: unsorted)", 1 },
 	{ "limit", KEY_LIMIT, "N", 0, "at most N flows (default: all)", 1 },
+	{ "mappings", KEY_MAPPINGS, NULL, 0,
+	  "show the endpoint-independent mappings instead, and how many flows hold each", 1 },
 	{ 0 },
 };
 
@@ -41,6 +53,7 @@ static const char doc[] =
 	"  natxdp flows --sort bytes --limit 10           who uses the most\n"
 	"  natxdp flows --inside 10.0.1.7                 what one host does\n"
 	"  natxdp flows --destination 192.0.2.0/24:443\n"
+	"  natxdp flows --mappings --proto udp\n"
 	"  natxdp flows --json | jq '.[] | select(.out.packets > 1000)'";
 
 static error_t parse_filter(int key, const char *arg, struct arguments *arguments,
@@ -60,6 +73,9 @@ static error_t parse_filter(int key, const char *arg, struct arguments *argument
 		return flow_filter_state(filter, arg, why);
 	case KEY_SORT:
 		return flow_sort_parse(&arguments->sort, arg, why);
+	case KEY_MAPPINGS:
+		arguments->mappings = true;
+		return 0;
 	case KEY_LIMIT:
 		arguments->limit = strtoull(arg, &end, 10);
 		if (*arg >= '1' && *arg <= '9' && !*end)
@@ -81,10 +97,23 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = &arguments->options;
 		return 0;
 	}
+	if (key == ARGP_KEY_END && arguments->mappings && arguments->filter.state)
+		argp_error(state, "--state: mappings have none: leave it out");
 	ret = parse_filter(key, arg, arguments, &why);
 	if (ret == -EINVAL)
 		argp_error(state, "%s", why.text);
 	return ret;
+}
+
+/* The next one that is wanted. */
+static bool next(struct table *table, const struct arguments *arguments, struct flow_view *view)
+{
+	while (table_next_any(table, view)) {
+		if (flow_view_is_mapping(view) == arguments->mappings &&
+		    flow_filter_match(&arguments->filter, view))
+			return true;
+	}
+	return false;
 }
 
 /* As they stand in the table, holding none of them. */
@@ -94,23 +123,19 @@ static int print_unsorted(struct table *table, const struct arguments *arguments
 	struct flow_view view;
 	int ret = 0;
 
-	while (!ret && printer->count < arguments->limit && table_next(table, &view)) {
-		if (flow_filter_match(&arguments->filter, &view))
-			ret = flow_print(printer, &view);
-	}
+	while (!ret && printer->count < arguments->limit && next(table, arguments, &view))
+		ret = flow_print(printer, &view);
 	return ret;
 }
 
-static int collect(struct table *table, const struct flow_filter *filter, struct flow_view **views,
+static int collect(struct table *table, const struct arguments *arguments, struct flow_view **views,
 		   size_t *count)
 {
 	struct flow_view *list = NULL, *larger, view;
 	size_t room = 0;
 
 	*count = 0;
-	while (table_next(table, &view)) {
-		if (!flow_filter_match(filter, &view))
-			continue;
+	while (next(table, arguments, &view)) {
 		if (*count == room) {
 			room = room ? 2 * room : 1024;
 			larger = realloc(list, room * sizeof(*list));
@@ -133,7 +158,7 @@ static int print_sorted(struct table *table, const struct arguments *arguments,
 	size_t count;
 	int ret;
 
-	ret = collect(table, &arguments->filter, &views, &count);
+	ret = collect(table, arguments, &views, &count);
 	if (ret)
 		return ret;
 	flow_sort(views, count, arguments->sort, printer->now);
@@ -148,13 +173,14 @@ static int show(const struct nat *nat, const struct arguments *arguments)
 	struct flow_printer printer = {
 		.out = stdout,
 		.json = arguments->options.json,
+		.mappings = arguments->mappings,
 		.config = &nat->config,
 		.now = table_ticks_now(),
 	};
 	struct table table;
 	int ret;
 
-	ret = table_open(&table, nat);
+	ret = table_open(&table, nat, TABLE_READ);
 	if (ret)
 		return ret;
 	flow_print_begin(&printer);

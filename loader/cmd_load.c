@@ -28,7 +28,9 @@ enum { KEY_PRINT_CONFIG = 0x200, KEY_NO_WATCH };
 
 static const struct argp_option own_options[] = {
 	{ "no-watch", KEY_NO_WATCH, NULL, 0,
-	  "two-armed: do not start the process that follows routes and neighbours", 1 },
+	  "do not start the process that follows routes, neighbours and addresses, and holds "
+	  "fragments that come too early",
+	  1 },
 	{ "print-config", KEY_PRINT_CONFIG, NULL, 0,
 	  "print the configuration that would be used, and do nothing", 1 },
 	{ 0 },
@@ -95,8 +97,7 @@ static int start_watcher(const struct plan *plan, bool wanted, struct err *err)
 {
 	const char *pin_dir = plan->settings->pin_dir;
 
-	/* one-armed answers go back where they came from: there is nothing to follow */
-	if (!plan->two_armed || !wanted)
+	if (!wanted)
 		return 0;
 	watcher_stop(pin_dir); /* of the program before */
 	return watcher_start(pin_dir, err);

@@ -28,9 +28,10 @@ static const struct argp_option own_options[] = {
 
 static const char doc[] =
 	"Follow routes, neighbours and addresses, and tell the NAT when a next hop is not to be "
-	"trusted any more. A two-armed 'natxdp load' starts this in the background, so it is needed "
-	"by hand only after --no-watch or for a service manager. It stays in the foreground, and ends "
-	"when the NAT is unloaded.\v"
+	"trusted any more; hold IP fragments that come before the first one of their datagram. "
+	"'natxdp load' starts this in the background, so it is needed by hand only after --no-watch "
+	"or for a service manager. It stays in the foreground, and ends when the NAT is unloaded. "
+	"SIGUSR1 has it say how many fragments it has held.\v"
 	"Examples:\n"
 	"  natxdp load eth0 --inside eth1 --no-watch && natxdp watch";
 

@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "due.h"
 #include "err.h"
 #include "nat.h"
 #include "plan.h"
+#include "profile.h"
 #include "settings.h"
 #include "table.h"
 
@@ -70,16 +72,6 @@ static int delete_prefixes(int map, const struct prefix_list *list)
 			     list);
 }
 
-static int read_pool(int map, struct pool *pool, unsigned int count)
-{
-	pool->count = count;
-	for (__u32 i = 0; i < count; i++) {
-		if (bpf_map_lookup_elem(map, &i, &pool->item[i]))
-			return -errno;
-	}
-	return 0;
-}
-
 static int write_pool(int map, const struct pool *pool)
 {
 	for (__u32 i = 0; i < NATXDP_POOL_MAX; i++) {
@@ -95,7 +87,7 @@ static int merge_pool(const struct nat *nat, const struct pool *wanted, struct p
 	struct pool old;
 	int ret;
 
-	ret = read_pool(nat->map[NAT_MAP_ext_pool], &old, nat->config.pool_count);
+	ret = nat_read_pool(nat, &old);
 	if (!ret && old.count)
 		ret = table_pools_used(nat, used);
 	return ret ? ret : pool_merge(&old, wanted, used, merged);
@@ -192,18 +184,47 @@ static int write_devs(int map, const struct plan *plan)
 	return 0;
 }
 
-static int write_config(struct nat *nat, const struct plan *plan, unsigned int pool_count)
+/* An interface without an address answers with that of the pool. */
+static void set_dev_addrs(struct natxdp_config *config, const struct plan *plan,
+			  const struct pool *pool)
+{
+	memset(config->dev_addr, 0, sizeof(config->dev_addr));
+	for (unsigned int i = 0; i < plan->dev_count; i++)
+		config->dev_addr[i] = host_addrs_first(&plan->addrs, plan->dev[i].ifindex);
+	for (unsigned int i = 0; i < pool->count && !config->dev_addr[NATXDP_DEV_OUTSIDE]; i++)
+		config->dev_addr[NATXDP_DEV_OUTSIDE] = pool->item[i].addr;
+}
+
+static bool any_shorter(const __u32 *now, const __u32 *before)
+{
+	for (int i = 0; i < NATXDP_TIMEOUTS; i++) {
+		if (now[i] < before[i])
+			return true;
+	}
+	return false;
+}
+
+static int write_config(struct nat *nat, const struct plan *plan, const struct pool *pool)
 {
 	const struct settings *settings = plan->settings;
-	struct natxdp_config *config = &nat->config;
+	const struct plan_dev *outside = &plan->dev[NATXDP_DEV_OUTSIDE];
+	struct natxdp_config *config = &nat->config, before = *config;
 	__u32 zero = 0;
 
-	config->pool_count = pool_count;
-	config->tcp_midstream = settings->tcp_midstream;
-	config->outside_ifindex = plan->dev[NATXDP_DEV_OUTSIDE].ifindex;
-	for (int i = 0; i < NATXDP_TIMEOUTS; i++)
-		config->timeout[i] = settings_ticks(settings->timeout_ms[i]);
-	return bpf_map_update_elem(nat->map[NAT_MAP_config], &zero, config, BPF_ANY) ? -errno : 0;
+	config->pool_count = pool->count;
+	config->outside_ifindex = outside->ifindex;
+	config->limit_flows = settings->limit_flows;
+	config->limit_rate = settings->limit_rate;
+	config->egress_mtu = plan_egress_mtu(settings, outside->mtu);
+	config->mss_clamp = plan_mss_clamp(settings, outside->mtu);
+	profile_configure(config, settings);
+	set_dev_addrs(config, plan, pool);
+	if (bpf_map_update_elem(nat->map[NAT_MAP_config], &zero, config, BPF_ANY))
+		return -errno;
+	/* the sweeper goes by due times that the longer timeouts have set */
+	if (any_shorter(config->timeout, before.timeout))
+		return due_all(nat, table_ticks_now());
+	return 0;
 }
 
 static int add_all(struct nat *nat, const struct plan *plan, const struct pool *pool)
@@ -258,7 +279,7 @@ int nat_fill(struct nat *nat, const struct plan *plan, struct err *err)
 	if (!ret)
 		ret = add_all(nat, plan, &pool);
 	if (!ret)
-		ret = write_config(nat, plan, pool.count);
+		ret = write_config(nat, plan, &pool);
 	if (!ret)
 		ret = delete_rest(nat, plan, &pool);
 	if (ret)

@@ -14,20 +14,33 @@ const char *const flow_state_names[NATXDP_STATE_COUNT] = {
 #undef X
 };
 
+enum { PROTO_L2TP = 115 }; /* newer than some netinet/in.h */
+
 static const struct proto {
 	const char *name;
 	uint8_t number;
-} protos[] = { { "tcp", IPPROTO_TCP }, { "udp", IPPROTO_UDP }, { "icmp", IPPROTO_ICMP } };
+} protos[] = {
+	{ "tcp", IPPROTO_TCP },	  { "udp", IPPROTO_UDP },   { "icmp", IPPROTO_ICMP },
+	{ "gre", IPPROTO_GRE },	  { "esp", IPPROTO_ESP },   { "sctp", IPPROTO_SCTP },
+	{ "ipip", IPPROTO_IPIP }, { "ipv6", IPPROTO_IPV6 }, { "l2tp", PROTO_L2TP },
+};
 
 enum { PROTOS = sizeof(protos) / sizeof(*protos) };
 
-const char *flow_proto_name(uint8_t proto)
+void flow_proto_text(uint8_t proto, char text[PROTO_TEXT])
 {
 	for (int i = 0; i < PROTOS; i++) {
-		if (protos[i].number == proto)
-			return protos[i].name;
+		if (protos[i].number == proto) {
+			strcpy(text, protos[i].name);
+			return;
+		}
 	}
-	return NULL;
+	snprintf(text, PROTO_TEXT, "%u", proto);
+}
+
+bool flow_proto_has_ports(uint8_t proto)
+{
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_ICMP;
 }
 
 int flow_filter_inside(struct flow_filter *filter, const char *text, struct reason *why)
@@ -58,13 +71,21 @@ static int one_of(struct reason *why, const char *text, const char *choices)
 
 int flow_filter_proto(struct flow_filter *filter, const char *text, struct reason *why)
 {
+	unsigned long number;
+	char *end;
+
 	for (int i = 0; i < PROTOS; i++) {
 		if (!strcmp(protos[i].name, text)) {
 			filter->proto = protos[i].number;
 			return 0;
 		}
 	}
-	return one_of(why, text, "tcp, udp, icmp");
+	number = strtoul(text, &end, 10);
+	if (*text >= '1' && *text <= '9' && !*end && number < NATXDP_PROTO_DEAD) {
+		filter->proto = number;
+		return 0;
+	}
+	return one_of(why, text, "tcp, udp, icmp, gre, esp, sctp, ipip, ipv6, l2tp, or a number");
 }
 
 int flow_filter_state(struct flow_filter *filter, const char *text, struct reason *why)
@@ -75,7 +96,8 @@ int flow_filter_state(struct flow_filter *filter, const char *text, struct reaso
 			return 0;
 		}
 	}
-	return one_of(why, text, "new, replied, opening, established, half-closed, closing, reset");
+	return one_of(why, text,
+		      "new, replied, open, opening, established, half-closed, closing, reset");
 }
 
 int flow_sort_parse(enum flow_sort *sort, const char *text, struct reason *why)

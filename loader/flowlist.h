@@ -20,8 +20,13 @@ struct flow_filter {
 extern const char *const flow_sort_names[SORTS];
 extern const char *const flow_state_names[NATXDP_STATE_COUNT];
 
-/* "tcp", "udp", "icmp"; NULL for others. */
-const char *flow_proto_name(uint8_t proto);
+enum { PROTO_TEXT = 8 };
+
+/* A name such as "tcp" or "gre", or the number. */
+void flow_proto_text(uint8_t proto, char text[PROTO_TEXT]);
+
+/* Else it is translated by address alone. */
+bool flow_proto_has_ports(uint8_t proto);
 
 /* Each returns 0, or -EINVAL with the reason. */
 int flow_filter_inside(struct flow_filter *filter, const char *text, struct reason *why);

@@ -45,25 +45,49 @@ static double expires_in(const struct flow_printer *printer, const struct flow_v
 	return idle < all ? table_seconds(all - idle) : 0;
 }
 
-static void print_line(const struct flow_printer *printer, const struct flow_view *view)
+static void print_flow_line(const struct flow_printer *printer, const struct flow_view *view)
 {
 	const struct natxdp_flow *out = &view->out;
-	char inside[END_TEXT], external[END_TEXT], destination[END_TEXT];
+	char inside[END_TEXT], external[END_TEXT], destination[END_TEXT], proto[PROTO_TEXT];
 	char packets[2][NUMBER_TEXT], bytes[2][NUMBER_TEXT];
-	const char *proto = flow_proto_name(out->key.proto);
+	bool ports = flow_proto_has_ports(out->key.proto);
 
-	print_end(inside, out->key.saddr, out->key.sport, true);
-	print_end(external, out->new_saddr, out->new_sport, true);
-	print_end(destination, out->key.daddr, out->key.dport, out->key.proto != IPPROTO_ICMP);
+	flow_proto_text(out->key.proto, proto);
+	print_end(inside, out->key.saddr, out->key.sport, ports);
+	print_end(external, out->new_saddr, out->new_sport, ports);
+	print_end(destination, out->key.daddr, out->key.dport,
+		  ports && out->key.proto != IPPROTO_ICMP);
 	print_short(packets[0], out->packets);
 	print_short(bytes[0], out->bytes);
 	print_short(packets[1], view->in.packets);
 	print_short(bytes[1], view->in.bytes);
-	fprintf(printer->out, "%-5s %-21s %-21s %-21s %-11s %7s %7s %7s %7s %8.1f %7.1f %7.1f\n",
-		proto ? proto : "?", inside, external, destination,
-		flow_state_names[flow_view_state(view)], packets[0], bytes[0], packets[1], bytes[1],
+	fprintf(printer->out, "%-5s %-21s %-21s %-21s %-11s %7s %7s %7s %7s %8.1f %7.1f %7.1f",
+		proto, inside, external, destination, flow_state_names[flow_view_state(view)],
+		packets[0], bytes[0], packets[1], bytes[1],
 		table_seconds(flow_view_age(view, printer->now)),
 		table_seconds(flow_view_idle(view, printer->now)), expires_in(printer, view));
+	if (out->flags & NATXDP_FLOW_HAIRPIN) {
+		print_end(inside, out->new_daddr, out->new_dport, true);
+		fprintf(printer->out, "  hairpin to %s", inside);
+	}
+	fputc('\n', printer->out);
+}
+
+/* Flows hold a mapping; one with a remote address says who may send. */
+static void print_mapping_line(const struct flow_printer *printer, const struct flow_view *view)
+{
+	const struct natxdp_flow *out = &view->out;
+	char inside[END_TEXT], external[END_TEXT], remote[END_TEXT] = "any", proto[PROTO_TEXT];
+	bool ports = flow_proto_has_ports(out->key.proto);
+
+	flow_proto_text(out->key.proto, proto);
+	print_end(inside, out->key.saddr, out->key.sport, ports);
+	print_end(external, out->new_saddr, out->new_sport, ports);
+	if (out->key.daddr)
+		print_end(remote, out->key.daddr, 0, false);
+	fprintf(printer->out, "%-5s %-21s %-21s %-15s %7" PRIu64 " %8.1f\n", proto, inside,
+		external, remote, (uint64_t)out->packets,
+		table_seconds(flow_view_age(view, printer->now)));
 }
 
 static void add_end(cJSON *object, const char *name, __be32 addr, const char *number_name,
@@ -95,26 +119,68 @@ static void add_seconds(cJSON *object, const char *name, double seconds)
 	cJSON_AddRawToObject(object, name, text);
 }
 
-static int print_object(const struct flow_printer *printer, const struct flow_view *view)
+static const char *number_name(uint8_t proto)
 {
-	const struct natxdp_flow *out = &view->out;
-	const char *proto = flow_proto_name(out->key.proto);
-	bool icmp = out->key.proto == IPPROTO_ICMP;
-	const char *number = icmp ? "identifier" : "port";
-	cJSON *object = cJSON_CreateObject();
-	char text[OBJECT_TEXT];
-	int ret = 0;
+	if (!flow_proto_has_ports(proto))
+		return NULL;
+	return proto == IPPROTO_ICMP ? "identifier" : "port";
+}
 
-	cJSON_AddStringToObject(object, "proto", proto ? proto : "?");
+/* What flows and mappings have in common. */
+static cJSON *new_object(const struct natxdp_flow *out)
+{
+	const char *number = number_name(out->key.proto);
+	cJSON *object = cJSON_CreateObject();
+	char proto[PROTO_TEXT];
+
+	flow_proto_text(out->key.proto, proto);
+	cJSON_AddStringToObject(object, "proto", proto);
+	json_add_count(object, "proto_number", out->key.proto);
 	add_end(object, "inside", out->key.saddr, number, out->key.sport);
 	add_end(object, "external", out->new_saddr, number, out->new_sport);
-	add_end(object, "destination", out->key.daddr, icmp ? NULL : number, out->key.dport);
+	return object;
+}
+
+static cJSON *flow_object(const struct flow_printer *printer, const struct flow_view *view)
+{
+	const struct natxdp_flow *out = &view->out;
+	const char *number = number_name(out->key.proto);
+	cJSON *object = new_object(out);
+
+	add_end(object, "destination", out->key.daddr,
+		out->key.proto == IPPROTO_ICMP ? NULL : number, out->key.dport);
+	cJSON_AddBoolToObject(object, "hairpin", out->flags & NATXDP_FLOW_HAIRPIN);
+	if (out->flags & NATXDP_FLOW_HAIRPIN)
+		add_end(object, "hairpin_to", out->new_daddr, number, out->new_dport);
 	cJSON_AddStringToObject(object, "state", flow_state_names[flow_view_state(view)]);
 	add_direction(object, "out", out);
 	add_direction(object, "in", &view->in);
 	add_seconds(object, "age_seconds", table_seconds(flow_view_age(view, printer->now)));
 	add_seconds(object, "idle_seconds", table_seconds(flow_view_idle(view, printer->now)));
 	add_seconds(object, "expires_in_seconds", expires_in(printer, view));
+	return object;
+}
+
+static cJSON *mapping_object(const struct flow_printer *printer, const struct flow_view *view)
+{
+	const struct natxdp_flow *out = &view->out;
+	cJSON *object = new_object(out);
+
+	if (out->key.daddr)
+		add_end(object, "remote", out->key.daddr, NULL, 0);
+	else
+		cJSON_AddNullToObject(object, "remote");
+	json_add_count(object, "flows", out->packets);
+	add_seconds(object, "age_seconds", table_seconds(flow_view_age(view, printer->now)));
+	return object;
+}
+
+static int print_object(const struct flow_printer *printer, const struct flow_view *view)
+{
+	cJSON *object = (printer->mappings ? mapping_object : flow_object)(printer, view);
+	char text[OBJECT_TEXT];
+	int ret = 0;
+
 	if (cJSON_PrintPreallocated(object, text, sizeof(text), false))
 		fprintf(printer->out, "%s%s", printer->count ? ",\n" : "", text);
 	else
@@ -127,6 +193,9 @@ void flow_print_begin(struct flow_printer *printer)
 {
 	if (printer->json)
 		fputs("[", printer->out);
+	else if (printer->mappings)
+		fprintf(printer->out, "%-5s %-21s %-21s %-15s %7s %8s\n", "PROTO", "INSIDE",
+			"EXTERNAL", "REMOTE", "FLOWS", "AGE");
 	else
 		fprintf(printer->out, "%-5s %-21s %-21s %-21s %-11s %7s %7s %7s %7s %8s %7s %7s\n",
 			"PROTO", "INSIDE", "EXTERNAL", "DESTINATION", "STATE", "OUT-PKT", "OUT-B",
@@ -139,8 +208,10 @@ int flow_print(struct flow_printer *printer, const struct flow_view *view)
 
 	if (printer->json)
 		ret = print_object(printer, view);
+	else if (printer->mappings)
+		print_mapping_line(printer, view);
 	else
-		print_line(printer, view);
+		print_flow_line(printer, view);
 	printer->count += !ret;
 	return ret;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* One flow as a line for people, or as a JSON object in an array. */
+/* One flow or mapping as a line for people, or as a JSON object in an array. */
 #ifndef NATXDP_FLOWPRINT_H
 #define NATXDP_FLOWPRINT_H
 
@@ -13,6 +13,7 @@ struct natxdp_config;
 struct flow_printer {
 	FILE *out;
 	bool json;
+	bool mappings; /* of what: flows or mappings */
 	const struct natxdp_config *config;
 	uint32_t now;
 	uint64_t count; /* printed */

@@ -25,6 +25,8 @@ static const struct command {
 	{ "status", cmd_status, "", "what is loaded, and is it well" },
 	{ "flows", cmd_flows, "[filters]", "the flows, one a line" },
 	{ "stats", cmd_stats, "[--all]", "what became of the packets" },
+	{ "pools", cmd_pools, "[drain|undrain ADDR]", "the external addresses, and how full" },
+	{ "block", cmd_block, "add|del ADDR | list", "inside addresses that may not use it" },
 	{ "watch", cmd_watch, "", "follow routes and neighbours (load starts this by itself)" },
 	{ "help", cmd_help, "[COMMAND]", "this, or the options of a command" },
 	{ "version", cmd_version, "", "which version this is" },
@@ -69,7 +71,7 @@ static int cmd_help(int argc, char **argv, struct err *err)
 	}
 	puts("natxdp: source NAT in XDP\n");
 	for (int i = 0; i < COMMANDS; i++)
-		printf("  natxdp %-7s %-16s %s\n", commands[i].name, commands[i].arguments,
+		printf("  natxdp %-7s %-20s %s\n", commands[i].name, commands[i].arguments,
 		       commands[i].help);
 	puts("\n'natxdp COMMAND --help' shows its options, natxdp(8) and natxdp.conf(5) tell all.");
 	return 0;

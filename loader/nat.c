@@ -12,15 +12,27 @@
 #include "flows_iter.skel.h"
 #include "natxdp.skel.h"
 #include "pins.h"
+#include "pool.h"
 
 const char *const nat_map_names[NAT_MAPS] = {
-	[NAT_MAP_flow_table] = "flow_table",   [NAT_MAP_flow_locks] = "flow_locks",
-	[NAT_MAP_flow_due] = "flow_due",       [NAT_MAP_sweep_state] = "sweep_state",
-	[NAT_MAP_config] = "config",	       [NAT_MAP_ext_pool] = "ext_pool",
-	[NAT_MAP_own_addrs] = "own_addrs",     [NAT_MAP_inside_nets] = "inside_nets",
-	[NAT_MAP_no_nat_nets] = "no_nat_nets", [NAT_MAP_host_ports] = "host_ports",
-	[NAT_MAP_next_hops] = "next_hops",     [NAT_MAP_next_hop_index] = "next_hop_index",
-	[NAT_MAP_egress_devs] = "egress_devs", [NAT_MAP_port_hints] = "port_hints",
+	[NAT_MAP_flow_table] = "flow_table",
+	[NAT_MAP_flow_locks] = "flow_locks",
+	[NAT_MAP_flow_due] = "flow_due",
+	[NAT_MAP_sweep_state] = "sweep_state",
+	[NAT_MAP_config] = "config",
+	[NAT_MAP_ext_pool] = "ext_pool",
+	[NAT_MAP_own_addrs] = "own_addrs",
+	[NAT_MAP_inside_nets] = "inside_nets",
+	[NAT_MAP_no_nat_nets] = "no_nat_nets",
+	[NAT_MAP_host_ports] = "host_ports",
+	[NAT_MAP_next_hops] = "next_hops",
+	[NAT_MAP_next_hop_index] = "next_hop_index",
+	[NAT_MAP_egress_devs] = "egress_devs",
+	[NAT_MAP_port_hints] = "port_hints",
+	[NAT_MAP_hosts] = "hosts",
+	[NAT_MAP_blocked] = "blocked",
+	[NAT_MAP_frags] = "frags",
+	[NAT_MAP_held_frags] = "held_frags",
 	[NAT_MAP_counters] = "counters",
 };
 
@@ -126,6 +138,19 @@ int nat_set_active(struct nat *nat, bool active, struct err *err)
 	if (bpf_map_update_elem(nat->map[NAT_MAP_config], &zero, &nat->config, BPF_ANY))
 		return err_set(err, STATUS_KERNEL, errno, "map config: cannot write: %s",
 			       strerror(errno));
+	return 0;
+}
+
+int nat_read_pool(const struct nat *nat, struct pool *pool)
+{
+	memset(pool, 0, sizeof(*pool));
+	pool->count = nat->config.pool_count;
+	if (pool->count > NATXDP_POOL_MAX)
+		return -EPROTO;
+	for (__u32 i = 0; i < pool->count; i++) {
+		if (bpf_map_lookup_elem(nat->map[NAT_MAP_ext_pool], &i, &pool->item[i]))
+			return -errno;
+	}
 	return 0;
 }
 

@@ -21,6 +21,7 @@ struct flows_iter_bpf;
 struct host_addrs;
 struct natxdp_bpf;
 struct plan;
+struct pool;
 struct settings;
 
 enum nat_map {
@@ -38,6 +39,10 @@ enum nat_map {
 	NAT_MAP_next_hop_index,
 	NAT_MAP_egress_devs,
 	NAT_MAP_port_hints,
+	NAT_MAP_hosts,
+	NAT_MAP_blocked,
+	NAT_MAP_frags,
+	NAT_MAP_held_frags,
 	NAT_MAP_counters,
 	NAT_MAPS,
 };
@@ -90,6 +95,9 @@ int nat_pin_iterator(const struct nat *nat, const char *pin_dir, struct err *err
  * come before old ones go, and flows stay.
  */
 int nat_fill(struct nat *nat, const struct plan *plan, struct err *err);
+
+/* Returns 0 or -errno, and writes no @err. */
+int nat_read_pool(const struct nat *nat, struct pool *pool);
 
 /* Makes own_addrs agree with the addresses of the host; external ones stay. */
 int nat_fill_own_addrs(const struct nat *nat, const struct host_addrs *addrs);

@@ -39,6 +39,14 @@ static struct bpf_map *map_of(const struct nat *nat, enum nat_map map)
 	return bpf_object__find_map_by_name(nat->skeleton->obj, nat_map_names[map]);
 }
 
+/* libbpf gives a perf buffer map one entry a CPU, but only as it makes the map. */
+static __u32 max_entries_of(const struct bpf_map *map)
+{
+	if (bpf_map__type(map) == BPF_MAP_TYPE_PERF_EVENT_ARRAY && !bpf_map__max_entries(map))
+		return libbpf_num_possible_cpus();
+	return bpf_map__max_entries(map);
+}
+
 /* libbpf takes over whatever it is given, so compare before. */
 static int check_same(const struct bpf_map *map, int fd, struct err *err)
 {
@@ -53,7 +61,7 @@ static int check_same(const struct bpf_map *map, int fd, struct err *err)
 		flags &= ~BPF_F_RDONLY_PROG; /* the kernel adds it to every devmap */
 	if (info.type == bpf_map__type(map) && info.key_size == bpf_map__key_size(map) &&
 	    info.value_size == bpf_map__value_size(map) && flags == bpf_map__map_flags(map) &&
-	    info.max_entries == bpf_map__max_entries(map))
+	    info.max_entries == max_entries_of(map))
 		return 0;
 	return err_set(err, STATUS_STATE, EPROTO,
 		       "map %s of the NAT that runs has another layout: run 'natxdp unload' first, "

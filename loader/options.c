@@ -7,6 +7,7 @@
 
 #include "err.h"
 #include "log.h"
+#include "profile.h"
 
 enum option_key {
 	KEY_CONFIG = 'c',
@@ -16,7 +17,7 @@ enum option_key {
 	KEY_SETTING = 0x100, /* plus the index in settings_table */
 };
 
-enum { NAME_MAX_LEN = 32, DOC_MAX = 256 };
+enum { NAME_MAX_LEN = 32, DOC_MAX = 320 };
 
 static error_t parse_common(int key, char *arg, struct argp_state *state)
 {
@@ -64,6 +65,17 @@ static error_t parse_setting(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
+static void write_doc(char doc[DOC_MAX], const struct setting *setting)
+{
+	const char *aws = setting->initial, *rfc = profile_default(PROFILE_RFC, setting);
+
+	if (rfc == aws)
+		snprintf(doc, DOC_MAX, "%s (default %s)", setting->help, aws);
+	else
+		snprintf(doc, DOC_MAX, "%s (default %s; of profile rfc: %s)", setting->help, aws,
+			 rfc);
+}
+
 const struct argp *options_settings(void)
 {
 	static struct argp_option list[SETTINGS_MAX + 2];
@@ -83,7 +95,7 @@ const struct argp *options_settings(void)
 			if (*c == '_')
 				*c = '-';
 		}
-		snprintf(doc[i], sizeof(doc[i]), "%s (default %s)", s->help, s->initial);
+		write_doc(doc[i], s);
 		list[count++] = (struct argp_option){
 			.name = name[i],
 			.key = KEY_SETTING + i,
@@ -131,9 +143,10 @@ int options_make_settings(const struct options *options, struct settings *settin
 	}
 	if (!ret)
 		ret = set_pin_dir(options, settings, err);
-	if (!ret)
-		ret = settings_check(settings, err);
-	return ret;
+	if (ret)
+		return ret;
+	profile_apply(settings);
+	return settings_check(settings, err);
 }
 
 int options_find_pin_dir(const struct options *options, char pin_dir[PIN_DIR_MAX], struct err *err)

@@ -3,9 +3,49 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "err.h"
 #include "settings.h"
+
+enum {
+	INTERNET_MTU = 1500, /* an internet gateway takes no more, whatever the interface does */
+	TCP_HEADERS = 40,    /* IPv4 and TCP, without options */
+};
+
+uint32_t plan_egress_mtu(const struct settings *settings, uint32_t dev_mtu)
+{
+	if (settings->egress_mtu != SIZE_AUTO)
+		return settings->egress_mtu;
+	return dev_mtu < INTERNET_MTU ? dev_mtu : INTERNET_MTU;
+}
+
+uint32_t plan_mss_clamp(const struct settings *settings, uint32_t dev_mtu)
+{
+	uint32_t mtu = plan_egress_mtu(settings, dev_mtu);
+
+	if (settings->mss_clamp != SIZE_AUTO)
+		return settings->mss_clamp;
+	return (mtu ? mtu : dev_mtu) - TCP_HEADERS;
+}
+
+static int read_mtu(struct plan_dev *dev, struct err *err)
+{
+	struct ifreq request = { 0 };
+	int fd, ret = 0;
+
+	memcpy(request.ifr_name, dev->name, sizeof(request.ifr_name));
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || ioctl(fd, SIOCGIFMTU, &request))
+		ret = err_set(err, STATUS_INTERFACE, errno, "%s: cannot ask for its MTU: %s",
+			      dev->name, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	dev->mtu = request.ifr_mtu;
+	return ret;
+}
 
 static int add_dev(struct plan *plan, const char *name, struct err *err)
 {
@@ -30,7 +70,7 @@ static int add_dev(struct plan *plan, const char *name, struct err *err)
 			       "leads out");
 	memcpy(dev->name, name, strlen(name) + 1);
 	plan->dev_count++;
-	return 0;
+	return read_mtu(dev, err);
 }
 
 int plan_pool(struct pool *pool, const struct settings *settings, __be32 first)

@@ -17,6 +17,7 @@ struct settings;
 struct plan_dev {
 	uint32_t ifindex;
 	char name[IFNAMSIZ];
+	uint32_t mtu;
 };
 
 struct plan {
@@ -31,6 +32,10 @@ struct plan {
 /* Looks at this host and changes nothing. @settings must outlive @plan. */
 int plan_make(struct plan *plan, const struct settings *settings, const char *iface,
 	      struct err *err);
+
+/* What `auto` is, of an interface with this MTU. */
+uint32_t plan_egress_mtu(const struct settings *settings, uint32_t dev_mtu);
+uint32_t plan_mss_clamp(const struct settings *settings, uint32_t dev_mtu);
 
 /* The pool that the settings ask for, given the address that `auto` means. */
 int plan_pool(struct pool *pool, const struct settings *settings, __be32 first);

@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <string.h>
 
-static const struct natxdp_pool *find(const struct pool *pool, __be32 addr)
+int pool_find(const struct pool *pool, __be32 addr)
 {
-	for (unsigned int i = 0; i < pool->count; i++) {
+	for (unsigned int i = 0; addr && i < pool->count; i++) {
 		if (pool->item[i].addr == addr)
-			return &pool->item[i];
+			return i;
 	}
-	return NULL;
+	return -1;
 }
 
 static struct natxdp_pool *free_place(struct pool *pool)
@@ -29,18 +29,18 @@ int pool_merge(const struct pool *old, const struct pool *wanted, const bool use
 
 	memset(merged, 0, sizeof(*merged));
 	for (unsigned int i = 0; i < old->count; i++) {
-		const struct natxdp_pool *kept = find(wanted, old->item[i].addr);
+		int kept = pool_find(wanted, old->item[i].addr);
 
 		merged->count = i + 1;
-		if (old->item[i].addr && kept) {
-			merged->item[i] = *kept;
+		if (kept >= 0) {
+			merged->item[i] = wanted->item[kept];
 		} else if (old->item[i].addr && used[i]) {
 			merged->item[i] = old->item[i];
 			merged->item[i].flags |= NATXDP_POOL_DRAINING;
 		}
 	}
 	for (unsigned int i = 0; i < wanted->count; i++) {
-		if (find(merged, wanted->item[i].addr))
+		if (pool_find(merged, wanted->item[i].addr) >= 0)
 			continue;
 		place = free_place(merged);
 		if (!place)

@@ -13,6 +13,9 @@ struct pool {
 	struct natxdp_pool item[NATXDP_POOL_MAX];
 };
 
+/* The index of an address, or -1. */
+int pool_find(const struct pool *pool, __be32 addr);
+
 /*
  * The pool after a reload that asks for @wanted. Flows name their address by
  * its index, so an address keeps its index; one that is not wanted any more

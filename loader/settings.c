@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "profile.h"
 
 #define FIELD(member) offsetof(struct settings, member)
 
@@ -28,10 +29,29 @@ const struct setting settings_table[] = {
 	  "net.ipv4.ip_local_port_range" },
 	{ "max_flows", &kind_flows, FIELD(max_flows), "262144",
 	  "size of the flow table, fixed while loaded; a flow takes about 190 bytes" },
+	{ "profile", &kind_profile, FIELD(profile), "aws",
+	  "defaults of the other keys: aws behaves as the AWS NAT gateway, rfc as RFC 4787, 5382 and "
+	  "5508 ask for" },
+	{ "mapping", &kind_mapping, FIELD(mapping), "endpoint-dependent",
+	  "does the external port depend on the destination: endpoint-dependent or "
+	  "endpoint-independent, for all protocols or as udp:NAME, tcp:NAME, icmp:NAME" },
+	{ "filtering", &kind_filtering, FIELD(filtering), "endpoint-dependent",
+	  "who may send to an external port in use: endpoint-dependent, address-dependent or "
+	  "endpoint-independent, like mapping" },
+	{ "pooling", &kind_pooling, FIELD(pooling_arbitrary), "paired",
+	  "does an inside host keep its external address" },
+	{ "hairpin", &kind_switch, FIELD(hairpin), "off",
+	  "may inside hosts reach each other's external ports" },
+	{ "inbound_refresh", &kind_switch, FIELD(inbound_refresh), "on",
+	  "do packets from the outside keep a flow alive" },
+	{ "other_protocols", &kind_others, FIELD(other_protocols), "drop",
+	  "what GRE, ESP, SCTP and such get" },
 	{ "udp_timeout", &kind_duration, FIELD(timeout_ms[NATXDP_TIMEOUT_UDP]), "350",
 	  "how long a UDP flow may be idle" },
 	{ "icmp_timeout", &kind_duration, FIELD(timeout_ms[NATXDP_TIMEOUT_ICMP]), "350",
 	  "how long an ICMP echo flow may be idle" },
+	{ "other_timeout", &kind_duration, FIELD(timeout_ms[NATXDP_TIMEOUT_OTHER]), "350",
+	  "how long a flow of another protocol may be idle" },
 	{ "tcp_opening_timeout", &kind_duration, FIELD(timeout_ms[NATXDP_TIMEOUT_TCP_OPENING]),
 	  "120", "how long a TCP flow may be idle until its handshake is done" },
 	{ "tcp_established_timeout", &kind_duration,
@@ -42,6 +62,15 @@ const struct setting settings_table[] = {
 	{ "tcp_midstream", &kind_midstream, FIELD(tcp_midstream), "reset",
 	  "what a TCP segment gets that is no SYN and has no flow: an answer with RST, a flow, or "
 	  "nothing" },
+	{ "mss_clamp", &kind_size, FIELD(mss_clamp), "off",
+	  "largest TCP segment that a SYN may ask for; auto is egress_mtu less 40" },
+	{ "egress_mtu", &kind_size, FIELD(egress_mtu), "auto",
+	  "largest IP packet on the way out; auto is the MTU of the outside interface, at most "
+	  "1500" },
+	{ "limit_flows", &kind_limit, FIELD(limit_flows), "0",
+	  "flows that one inside address may have; 0 is no limit" },
+	{ "limit_rate", &kind_limit, FIELD(limit_rate), "0",
+	  "new flows a second of one inside address; 0 is no limit" },
 	{ "xdp_mode", &kind_xdp_mode, FIELD(xdp_mode), "native",
 	  "native runs in the driver; generic runs in the kernel's slow path on any driver" },
 	{ "pin_dir", &kind_path, FIELD(pin_dir), "/sys/fs/bpf/natxdp",
@@ -49,9 +78,14 @@ const struct setting settings_table[] = {
 	{ NULL, NULL, 0, NULL, NULL },
 };
 
-static void *field_of(struct settings *settings, const struct setting *setting)
+void *settings_field(struct settings *settings, const struct setting *setting)
 {
 	return (char *)settings + setting->offset;
+}
+
+bool settings_given(const struct settings *settings, const struct setting *setting)
+{
+	return settings->given >> (setting - settings_table) & 1;
 }
 
 const struct setting *settings_find(const char *key)
@@ -70,7 +104,7 @@ void settings_init(struct settings *settings)
 	memset(settings, 0, sizeof(*settings));
 	for (const struct setting *s = settings_table; s->key; s++) {
 		/* a default that is no valid value is a bug that no test run survives */
-		if (s->kind->parse(s->kind, s->initial, field_of(settings, s), &why))
+		if (s->kind->parse(s->kind, s->initial, settings_field(settings, s), &why))
 			abort();
 	}
 }
@@ -86,11 +120,13 @@ int settings_set(struct settings *settings, const struct setting *setting, const
 	if (!before)
 		return err_set(err, STATUS_SYSTEM, ENOMEM, "out of memory");
 	*before = *settings;
-	ret = setting->kind->parse(setting->kind, text, field_of(settings, setting), &why);
+	ret = setting->kind->parse(setting->kind, text, settings_field(settings, setting), &why);
 	if (ret) {
 		*settings = *before;
 		ret = err_set(err, STATUS_CONFIG, ret, "%s: %s = %.80s: %s", source, setting->key,
 			      text, why.text);
+	} else {
+		settings->given |= 1ull << (setting - settings_table);
 	}
 	free(before);
 	return ret;
@@ -140,7 +176,7 @@ int settings_check(const struct settings *settings, struct err *err)
 			ret = check_ports(&host, &settings->external.item[i].ports, "external",
 					  err);
 	}
-	return ret;
+	return ret ? ret : profile_check(settings, err);
 }
 
 void settings_print(const struct settings *settings, FILE *out)

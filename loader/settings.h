@@ -22,10 +22,22 @@ struct settings {
 	struct port_range port_range;
 	struct port_list host_ports;
 	uint32_t max_flows;
+	uint32_t profile;	   /* enum profile */
+	struct by_class mapping;   /* enum natxdp_mapping */
+	struct by_class filtering; /* enum natxdp_filtering */
+	uint32_t pooling_arbitrary;
+	uint32_t hairpin;
+	uint32_t inbound_refresh;
+	uint32_t other_protocols;
 	uint32_t timeout_ms[NATXDP_TIMEOUTS];
 	uint32_t tcp_midstream; /* enum natxdp_midstream */
+	uint32_t mss_clamp;	/* bytes, SIZE_OFF or SIZE_AUTO */
+	uint32_t egress_mtu;	/* the same */
+	uint32_t limit_flows;	/* 0: none */
+	uint32_t limit_rate;	/* 0: none */
 	uint32_t xdp_mode;	/* enum xdp_mode */
 	char pin_dir[PIN_DIR_MAX];
+	uint64_t given; /* bits by index in settings_table: set by somebody, no default */
 };
 
 struct setting {
@@ -41,8 +53,13 @@ extern const struct setting settings_table[];
 
 const struct setting *settings_find(const char *key);
 
-/* Fills in the defaults. */
+/* Fills in the defaults of profile aws. profile_apply() makes them those of the chosen one. */
 void settings_init(struct settings *settings);
+
+/* Does the value come from somewhere else than the defaults? */
+bool settings_given(const struct settings *settings, const struct setting *setting);
+
+void *settings_field(struct settings *settings, const struct setting *setting);
 
 /* @source says in an error where the value came from: "FILE:LINE", "command line". */
 int settings_set(struct settings *settings, const struct setting *setting, const char *text,

@@ -11,8 +11,11 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "behaviour.h"
+#include "block.h"
 #include "counters.h"
 #include "err.h"
+#include "hold.h"
 #include "instance.h"
 #include "json.h"
 #include "nat.h"
@@ -36,7 +39,9 @@ struct status {
 	char since[TIME_TEXT];
 	struct pool pool;
 	uint64_t flows;
+	unsigned int blocked;
 	pid_t watcher;
+	struct hold_counters held; /* by the watcher */
 	char sysctl[STATUS_SYSCTLS][SYSCTL_VALUE_MAX];
 };
 
@@ -85,11 +90,10 @@ static int read_maps(struct status *status, struct err *err)
 		return ret;
 	ret = counters_read(&nat, &sum);
 	status->flows = counters_flows(&sum);
-	for (__u32 i = 0; !ret && i < nat.config.pool_count && i < NATXDP_POOL_MAX; i++) {
-		if (bpf_map_lookup_elem(nat.map[NAT_MAP_ext_pool], &i, &status->pool.item[i]))
-			ret = -errno;
-		status->pool.count = i + 1;
-	}
+	if (!ret)
+		ret = nat_read_pool(&nat, &status->pool);
+	if (!ret)
+		ret = block_count(&nat, &status->blocked);
 	nat_close(&nat);
 	return ret ? err_set(err, STATUS_KERNEL, ret, "the maps cannot be read: %s",
 			     strerror(-ret)) :
@@ -148,6 +152,18 @@ static void add_external(const struct status *status, cJSON *object)
 	}
 }
 
+static void add_fragments(const struct status *status, cJSON *watcher)
+{
+	cJSON *object = cJSON_AddObjectToObject(watcher, "fragments");
+
+	json_add_count(object, "held", status->held.held);
+	json_add_count(object, "sent_on", status->held.sent_on);
+	json_add_count(object, "returned", status->held.returned);
+	json_add_count(object, "given_up", status->held.given_up);
+	json_add_count(object, "refused", status->held.refused);
+	json_add_count(object, "lost", status->held.lost);
+}
+
 static int print_json(const struct status *status)
 {
 	cJSON *object = cJSON_CreateObject(), *part;
@@ -166,9 +182,12 @@ static int print_json(const struct status *status)
 	part = cJSON_AddObjectToObject(object, "flows");
 	json_add_count(part, "now", status->flows);
 	json_add_count(part, "max", status->instance.config.max_flows);
+	cJSON_AddItemToObject(object, "behaviour", behaviour_json(&status->instance.config));
+	json_add_count(object, "blocked", status->blocked);
 	part = cJSON_AddObjectToObject(object, "watcher");
 	cJSON_AddBoolToObject(part, "running", status->watcher != 0);
 	json_add_count(part, "pid", status->watcher);
+	add_fragments(status, part);
 	part = cJSON_AddObjectToObject(object, "sysctls");
 	for (int i = 0; i < STATUS_SYSCTLS; i++) {
 		snprintf(name, sizeof(name), "%s", shown_sysctls[i]);
@@ -212,14 +231,18 @@ static void print_text(const struct status *status)
 	}
 	printf("%-10s %s\n", "since", status->since);
 	print_external(status);
+	behaviour_print("behaviour", config, stdout);
+	if (status->blocked)
+		printf("%-10s %u inside addresses: 'natxdp block list' shows them\n", "blocked",
+		       status->blocked);
 	printf("%-10s %" PRIu64 " of %u (%.1f %%)\n", "flows", status->flows, config->max_flows,
 	       100.0 * status->flows / config->max_flows);
 	if (status->watcher)
 		printf("%-10s running, process %d\n", "watcher", status->watcher);
 	else
-		printf("%-10s not running%s\n", "watcher",
-		       config->two_armed ? ": route changes go unnoticed: run 'natxdp watch'" :
-					   ", not needed one-armed");
+		printf("%-10s not running: %s changes go unnoticed, and fragments out of order are "
+		       "dropped: run 'natxdp watch'\n",
+		       "watcher", config->two_armed ? "route and address" : "address");
 	printf("%-10s ip_forward %s, ip_local_port_range %s\n", "sysctls", status->sysctl[0],
 	       status->sysctl[1]);
 	printf("%-10s %s\n", "pins", status->pin_dir);
@@ -260,6 +283,8 @@ int status_show(const char *pin_dir, bool json, struct err *err)
 	status.generic = is_generic(&status.instance.link[0]);
 	read_since(&status);
 	status.watcher = watcher_pid(pin_dir);
+	if (status.watcher)
+		watcher_read_counters(pin_dir, &status.held);
 	for (int i = 0; i < STATUS_SYSCTLS; i++) {
 		if (sysctl_get(shown_sysctls[i], status.sysctl[i]))
 			strcpy(status.sysctl[i], "?");

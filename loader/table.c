@@ -9,13 +9,14 @@
 #include "geometry.h"
 #include "nat.h"
 
-int table_open(struct table *table, const struct nat *nat)
+int table_open(struct table *table, const struct nat *nat, enum table_access access)
 {
+	int protection = access == TABLE_WRITE ? PROT_READ | PROT_WRITE : PROT_READ;
 	void *map;
 
 	memset(table, 0, sizeof(*table));
 	table->count = geometry_buckets(&nat->config.geometry) * NATXDP_WAYS;
-	map = mmap(NULL, (size_t)table->count * sizeof(struct natxdp_flow), PROT_READ, MAP_SHARED,
+	map = mmap(NULL, (size_t)table->count * sizeof(struct natxdp_flow), protection, MAP_SHARED,
 		   nat->map[NAT_MAP_flow_table], 0);
 	if (map == MAP_FAILED)
 		return -errno;
@@ -26,7 +27,7 @@ int table_open(struct table *table, const struct nat *nat)
 void table_close(struct table *table)
 {
 	if (table->entries)
-		munmap((void *)table->entries, (size_t)table->count * sizeof(struct natxdp_flow));
+		munmap(table->entries, (size_t)table->count * sizeof(struct natxdp_flow));
 	memset(table, 0, sizeof(*table));
 }
 
@@ -61,19 +62,72 @@ static void find_peer(const struct table *table, struct flow_view *view)
 	memset(&view->in, 0, sizeof(view->in));
 }
 
-bool table_next(struct table *table, struct flow_view *view)
+bool flow_view_is_mapping(const struct flow_view *view)
+{
+	return view->out.key.tenant == NATXDP_TENANT_MAPPING;
+}
+
+bool table_next_any(struct table *table, struct flow_view *view)
 {
 	while (table->next < table->count) {
 		const struct natxdp_flow *entry = &table->entries[table->next++];
 
 		if (entry->key.proto == NATXDP_PROTO_FREE || entry->flags & NATXDP_FLOW_INBOUND)
 			continue;
-		if (!copy_entry(entry, &view->out) || view->out.flags & NATXDP_FLOW_INBOUND)
+		if (!copy_entry(entry, &view->out) || view->out.flags & NATXDP_FLOW_INBOUND ||
+		    view->out.key.tenant == NATXDP_TENANT_ENDED)
 			continue;
+		view->slot = table->next - 1;
 		find_peer(table, view);
 		return true;
 	}
 	return false;
+}
+
+bool table_next(struct table *table, struct flow_view *view)
+{
+	while (table_next_any(table, view)) {
+		if (!flow_view_is_mapping(view))
+			return true;
+	}
+	return false;
+}
+
+void table_rewind(struct table *table)
+{
+	table->next = 0;
+}
+
+/* As the data plane does it: only if the key is still the one that was seen. */
+static bool swap_key(struct natxdp_flow *entry, const struct natxdp_key *seen,
+		     const struct natxdp_key *next)
+{
+	__u64 *addresses = &entry->key.word[0], *rest = &entry->key.word[1];
+
+	if (__atomic_load_n(addresses, __ATOMIC_ACQUIRE) != seen->word[0])
+		return false;
+	return __sync_bool_compare_and_swap(rest, seen->word[1], next->word[1]);
+}
+
+/*
+ * The inbound entry first: what the sweeper finds between the two steps is a
+ * flow that lacks its other direction, which it ends itself. The outbound
+ * entry does not become DEAD here: what it holds (a mapping, a place under the
+ * limit of its host, one in the count of flows) only the sweeper can give back.
+ */
+bool table_end_flow(struct table *table, const struct flow_view *view, uint32_t now)
+{
+	struct natxdp_key dead = view->in.key, ended = view->out.key;
+	struct natxdp_flow *in;
+
+	if (view->in.key.proto != NATXDP_PROTO_FREE && view->out.peer < table->count) {
+		in = &table->entries[view->out.peer];
+		dead.proto = NATXDP_PROTO_DEAD;
+		__atomic_store_n(&in->last_seen, now, __ATOMIC_RELEASE); /* its grace begins */
+		swap_key(in, &view->in.key, &dead);
+	}
+	ended.tenant = NATXDP_TENANT_ENDED;
+	return swap_key(&table->entries[view->slot], &view->out.key, &ended);
 }
 
 int table_pools_used(const struct nat *nat, bool used[NATXDP_POOL_MAX])
@@ -82,10 +136,10 @@ int table_pools_used(const struct nat *nat, bool used[NATXDP_POOL_MAX])
 	struct table table;
 	int ret;
 
-	ret = table_open(&table, nat);
+	ret = table_open(&table, nat, TABLE_READ);
 	if (ret)
 		return ret;
-	while (table_next(&table, &view)) {
+	while (table_next_any(&table, &view)) {
 		if (view.out.pool < NATXDP_POOL_MAX)
 			used[view.out.pool] = true;
 	}

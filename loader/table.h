@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Reading the flow table at memory speed: it is mmapped, and no lock is
- * taken. The data plane goes on writing meanwhile, so an entry is copied and
- * its key looked at again.
+ * The flow table at memory speed: it is mmapped, and no lock is taken. The
+ * data plane goes on writing meanwhile, so an entry is copied and its key
+ * looked at again, and changed only by compare and swap of its key.
  */
 #ifndef NATXDP_TABLE_H
 #define NATXDP_TABLE_H
@@ -18,26 +18,45 @@
 
 struct nat;
 
-/* Both directions of a flow, as they were at one look. */
+/* Both directions of a flow or mapping, as they were at one look. */
 struct flow_view {
 	struct natxdp_flow out;
 	struct natxdp_flow in; /* all 0 if it is gone or not there yet */
+	uint32_t slot;	       /* of out */
 };
 
+/*
+ * The tenant of an outbound entry that table_end_flow() has ended. No packet
+ * has it, and no inbound entry: so nothing finds the entry, and the sweeper
+ * takes it for one whose other direction is gone, and gives back what it held.
+ */
+
 struct table {
-	const struct natxdp_flow *entries;
+	struct natxdp_flow *entries;
 	uint32_t count; /* of entries */
 	uint32_t next;	/* where table_next() goes on */
 };
 
+enum table_access { TABLE_READ, TABLE_WRITE };
+
 /* Returns 0 or -errno. */
-int table_open(struct table *table, const struct nat *nat);
+int table_open(struct table *table, const struct nat *nat, enum table_access access);
 void table_close(struct table *table);
 
-/* The next flow; false at the end of the table. */
+/* The next flow, or the next flow or mapping; false at the end of the table. */
 bool table_next(struct table *table, struct flow_view *view);
+bool table_next_any(struct table *table, struct flow_view *view);
+void table_rewind(struct table *table);
 
-/* Which external addresses have flows. Returns 0 or -errno. */
+bool flow_view_is_mapping(const struct flow_view *view);
+
+/*
+ * Ends a flow for its packets, at once. False if it has ended by itself
+ * meanwhile. The buckets of both slots are to be due then.
+ */
+bool table_end_flow(struct table *table, const struct flow_view *view, uint32_t now);
+
+/* Which external addresses have flows or mappings. Returns 0 or -errno. */
 int table_pools_used(const struct nat *nat, bool used[NATXDP_POOL_MAX]);
 
 /* The clock of the data plane. */

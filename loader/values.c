@@ -7,9 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int refuse(struct reason *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static int refuse(struct reason *why, const char *fmt, ...)
+int value_refuse(struct reason *why, const char *fmt, ...)
 {
 	va_list args;
 
@@ -19,11 +17,7 @@ static int refuse(struct reason *why, const char *fmt, ...)
 	return -EINVAL;
 }
 
-/*
- * Takes the next comma-separated item, without the blanks around it, off
- * *@cursor. Returns 1, 0 at the end of the text, or -EINVAL.
- */
-static int next_item(const char **cursor, char *item, size_t size, struct reason *why)
+int value_next_item(const char **cursor, char *item, size_t size, struct reason *why)
 {
 	const char *start, *end;
 	size_t len;
@@ -37,9 +31,9 @@ static int next_item(const char **cursor, char *item, size_t size, struct reason
 	while (len && (start[len - 1] == ' ' || start[len - 1] == '\t'))
 		len--;
 	if (!len)
-		return refuse(why, "an item is empty: look for a comma too many");
+		return value_refuse(why, "an item is empty: look for a comma too many");
 	if (len >= size)
-		return refuse(why, "'%.20s...' is too long", start);
+		return value_refuse(why, "'%.20s...' is too long", start);
 	memcpy(item, start, len);
 	item[len] = '\0';
 	return 1;
@@ -61,7 +55,7 @@ int parse_port(const char *text, uint16_t *port, struct reason *why)
 	unsigned long number;
 
 	if (parse_number(text, 65535, &number) || !number)
-		return refuse(why, "'%.20s' is not a port: give 1 to 65535", text);
+		return value_refuse(why, "'%.20s' is not a port: give 1 to 65535", text);
 	*port = number;
 	return 0;
 }
@@ -79,15 +73,16 @@ static int parse_ports_item(const char *text, struct port_range *range, struct r
 		return ret;
 	}
 	if ((size_t)(dash - text) >= sizeof(first))
-		return refuse(why, "'%.20s' is not a port range: give MIN-MAX", text);
+		return value_refuse(why, "'%.20s' is not a port range: give MIN-MAX", text);
 	memcpy(first, text, dash - text);
 	first[dash - text] = '\0';
 	ret = parse_port(first, &range->min, why);
 	if (!ret)
 		ret = parse_port(dash + 1, &range->max, why);
 	if (!ret && range->min > range->max)
-		ret = refuse(why, "the range '%.20s' is upside down: the lower port comes first",
-			     text);
+		ret = value_refuse(why,
+				   "the range '%.20s' is upside down: the lower port comes first",
+				   text);
 	return ret;
 }
 
@@ -102,7 +97,7 @@ static void print_ports_item(const struct port_range *range, FILE *out)
 static int parse_addr(const char *text, __be32 *addr, struct reason *why)
 {
 	if (inet_pton(AF_INET, text, addr) != 1)
-		return refuse(why, "'%.40s' is not an IPv4 address", text);
+		return value_refuse(why, "'%.40s' is not an IPv4 address", text);
 	return 0;
 }
 
@@ -114,17 +109,19 @@ int parse_prefix(const char *text, struct natxdp_prefix *prefix, struct reason *
 	__be32 masked;
 
 	if (len >= sizeof(addr))
-		return refuse(why, "'%.40s' is not an IPv4 prefix: give A.B.C.D/N", text);
+		return value_refuse(why, "'%.40s' is not an IPv4 prefix: give A.B.C.D/N", text);
 	memcpy(addr, text, len);
 	if (parse_addr(addr, &prefix->addr, why))
 		return -EINVAL;
 	if (text[len] && parse_number(text + len + 1, 32, &bits))
-		return refuse(why, "'%.40s' has no valid prefix length: give /0 to /32", text);
+		return value_refuse(why, "'%.40s' has no valid prefix length: give /0 to /32",
+				    text);
 	masked = bits ? prefix->addr & htonl(~0u << (32 - bits)) : 0;
 	if (masked != prefix->addr) {
 		inet_ntop(AF_INET, &masked, network, sizeof(network));
-		return refuse(why, "'%.40s' has bits set after its prefix: did you mean %s/%lu?",
-			      text, network, bits);
+		return value_refuse(why,
+				    "'%.40s' has bits set after its prefix: did you mean %s/%lu?",
+				    text, network, bits);
 	}
 	prefix->bits = bits;
 	return 0;
@@ -140,13 +137,13 @@ static int parse_external(const char *text, struct external *external, struct re
 
 	memset(external, 0, sizeof(*external));
 	if (len >= sizeof(addr))
-		return refuse(why, "'%.40s' is not an IPv4 address", text);
+		return value_refuse(why, "'%.40s' is not an IPv4 address", text);
 	memcpy(addr, text, len);
 	if (parse_addr(addr, &external->addr, why))
 		return -EINVAL;
 	host = ntohl(external->addr);
 	if (host >> 24 == 0 || host >> 24 == 127 || host >> 28 >= 14)
-		return refuse(why, "%s cannot be the source of a packet on a network", addr);
+		return value_refuse(why, "%s cannot be the source of a packet on a network", addr);
 	if (!colon)
 		return 0;
 	external->has_ports = true;
@@ -165,15 +162,15 @@ static int parse_external_list(const struct value_kind *kind, const char *text, 
 	list->count = 0;
 	if (!strcmp(text, "auto"))
 		return 0;
-	while ((ret = next_item(&text, item, sizeof(item), why)) > 0) {
+	while ((ret = value_next_item(&text, item, sizeof(item), why)) > 0) {
 		if (parse_external(item, &external, why))
 			return -EINVAL;
 		for (unsigned int i = 0; i < list->count; i++) {
 			if (list->item[i].addr == external.addr)
-				return refuse(why, "'%s' stands there twice", item);
+				return value_refuse(why, "'%s' stands there twice", item);
 		}
 		if (list->count == NATXDP_POOL_MAX)
-			return refuse(why, "more than %d addresses", NATXDP_POOL_MAX);
+			return value_refuse(why, "more than %d addresses", NATXDP_POOL_MAX);
 		list->item[list->count++] = external;
 	}
 	return ret;
@@ -208,15 +205,15 @@ static int parse_ifaces(const struct value_kind *kind, const char *text, void *f
 	memset(list, 0, sizeof(*list));
 	if (!strcmp(text, "none"))
 		return 0;
-	while ((ret = next_item(&text, item, sizeof(item), why)) > 0) {
+	while ((ret = value_next_item(&text, item, sizeof(item), why)) > 0) {
 		if (strpbrk(item, " \t/:"))
-			return refuse(why, "'%s' is not the name of an interface", item);
+			return value_refuse(why, "'%s' is not the name of an interface", item);
 		for (unsigned int i = 0; i < list->count; i++) {
 			if (!strcmp(list->name[i], item))
-				return refuse(why, "'%s' stands there twice", item);
+				return value_refuse(why, "'%s' stands there twice", item);
 		}
 		if (list->count == NATXDP_DEVS_MAX - 1)
-			return refuse(why, "more than %d interfaces", NATXDP_DEVS_MAX - 1);
+			return value_refuse(why, "more than %d interfaces", NATXDP_DEVS_MAX - 1);
 		strcpy(list->name[list->count++], item);
 	}
 	return ret;
@@ -246,11 +243,11 @@ static int parse_prefixes(const struct value_kind *kind, const char *text, void 
 	list->automatic = !strcmp(text, "auto");
 	if (list->automatic || !strcmp(text, "none"))
 		return 0;
-	while ((ret = next_item(&text, item, sizeof(item), why)) > 0) {
+	while ((ret = value_next_item(&text, item, sizeof(item), why)) > 0) {
 		if (parse_prefix(item, &prefix, why))
 			return -EINVAL;
 		if (list->count == NATXDP_PREFIXES_MAX)
-			return refuse(why, "more than %d prefixes", NATXDP_PREFIXES_MAX);
+			return value_refuse(why, "more than %d prefixes", NATXDP_PREFIXES_MAX);
 		list->item[list->count++] = prefix;
 	}
 	return ret;
@@ -294,9 +291,9 @@ static int parse_port_list(const struct value_kind *kind, const char *text, void
 	list->count = 0;
 	if (!strcmp(text, "none"))
 		return 0;
-	while ((ret = next_item(&text, item, sizeof(item), why)) > 0) {
+	while ((ret = value_next_item(&text, item, sizeof(item), why)) > 0) {
 		if (list->count == PORT_RANGES_MAX)
-			return refuse(why, "more than %d ports and ranges", PORT_RANGES_MAX);
+			return value_refuse(why, "more than %d ports and ranges", PORT_RANGES_MAX);
 		if (parse_ports_item(item, &list->range[list->count++], why))
 			return -EINVAL;
 	}
@@ -323,13 +320,13 @@ static int parse_flows(const struct value_kind *kind, const char *text, void *fi
 
 	(void)kind;
 	if (parse_number(text, NATXDP_FLOWS_MAX, &number) || number < NATXDP_FLOWS_MIN)
-		return refuse(why, "not a number of flows: give %d to %d", NATXDP_FLOWS_MIN,
-			      NATXDP_FLOWS_MAX);
+		return value_refuse(why, "not a number of flows: give %d to %d", NATXDP_FLOWS_MIN,
+				    NATXDP_FLOWS_MAX);
 	*(uint32_t *)field = number;
 	return 0;
 }
 
-static void print_flows(const struct value_kind *kind, const void *field, FILE *out)
+static void print_number(const struct value_kind *kind, const void *field, FILE *out)
 {
 	(void)kind;
 	fprintf(out, "%u", *(const uint32_t *)field);
@@ -347,13 +344,14 @@ static int parse_duration(const struct value_kind *kind, const char *text, void 
 	(void)kind;
 	seconds = strtod(text, &end);
 	if (!digits || end != suffix || (*suffix && suffix[1]) || !strchr("smh", *suffix))
-		return refuse(why, "not a time: give seconds such as 350 or 1.5, or 30s, 5m, 2h");
+		return value_refuse(why,
+				    "not a time: give seconds such as 350 or 1.5, or 30s, 5m, 2h");
 	if (*suffix == 'm')
 		seconds *= 60;
 	if (*suffix == 'h')
 		seconds *= 3600;
 	if (seconds * 1000 < DURATION_MIN_MS || seconds * 1000 > DURATION_MAX_MS)
-		return refuse(why, "out of range: give 0.1 seconds to 168h");
+		return value_refuse(why, "out of range: give 0.1 seconds to 168h");
 	*(uint32_t *)field = (uint32_t)(seconds * 1000 + 0.5);
 	return 0;
 }
@@ -369,21 +367,44 @@ static void print_duration(const struct value_kind *kind, const void *field, FIL
 		fprintf(out, "%u", ms / 1000);
 }
 
-static int parse_choice(const struct value_kind *kind, const char *text, void *field,
-			struct reason *why)
+static int parse_limit(const struct value_kind *kind, const char *text, void *field,
+		       struct reason *why)
 {
-	for (int i = 0; kind->names[i]; i++) {
-		if (!strcmp(kind->names[i], text)) {
-			*(uint32_t *)field = i;
-			return 0;
-		}
-	}
-	return refuse(why, "not one of the choices: give %s", kind->metavar);
+	unsigned long number;
+
+	(void)kind;
+	if (parse_number(text, LIMIT_MAX, &number))
+		return value_refuse(why, "not a limit: give 1 to %d, or 0 for none", LIMIT_MAX);
+	*(uint32_t *)field = number;
+	return 0;
 }
 
-static void print_choice(const struct value_kind *kind, const void *field, FILE *out)
+static int parse_size(const struct value_kind *kind, const char *text, void *field,
+		      struct reason *why)
 {
-	fputs(kind->names[*(const uint32_t *)field], out);
+	unsigned long number;
+
+	(void)kind;
+	if (!strcmp(text, "off"))
+		number = SIZE_OFF;
+	else if (!strcmp(text, "auto"))
+		number = SIZE_AUTO;
+	else if (parse_number(text, SIZE_LARGEST, &number) || number < SIZE_SMALLEST)
+		return value_refuse(why, "not a size: give off, auto, or %d to %d bytes",
+				    SIZE_SMALLEST, SIZE_LARGEST);
+	*(uint32_t *)field = number;
+	return 0;
+}
+
+static void print_size(const struct value_kind *kind, const void *field, FILE *out)
+{
+	uint32_t size = *(const uint32_t *)field;
+
+	(void)kind;
+	if (size > SIZE_AUTO)
+		fprintf(out, "%u", size);
+	else
+		fputs(size == SIZE_AUTO ? "auto" : "off", out);
 }
 
 static int parse_path(const struct value_kind *kind, const char *text, void *field,
@@ -393,11 +414,11 @@ static int parse_path(const struct value_kind *kind, const char *text, void *fie
 
 	(void)kind;
 	if (*text != '/' || len >= PIN_DIR_MAX - 64)
-		return refuse(why, "not an absolute path of reasonable length");
+		return value_refuse(why, "not an absolute path of reasonable length");
 	while (len > 1 && text[len - 1] == '/')
 		len--;
 	if (len == 1 || memmem(text, len, "//", 2) || memmem(text, len, "/.", 2))
-		return refuse(why, "not a plain directory path");
+		return value_refuse(why, "not a plain directory path");
 	memcpy(field, text, len);
 	((char *)field)[len] = '\0';
 	return 0;
@@ -409,9 +430,6 @@ static void print_path(const struct value_kind *kind, const void *field, FILE *o
 	fputs(field, out);
 }
 
-static const char *const midstream_names[] = { "reset", "adopt", "drop", NULL };
-static const char *const xdp_mode_names[] = { "native", "generic", NULL };
-
 const struct value_kind kind_external = {
 	"ADDR[:MIN-MAX],...",
 	NULL,
@@ -422,23 +440,8 @@ const struct value_kind kind_ifaces = { "IFACE,...", NULL, parse_ifaces, print_i
 const struct value_kind kind_prefixes = { "CIDR,...", NULL, parse_prefixes, print_prefixes };
 const struct value_kind kind_port_range = { "MIN-MAX", NULL, parse_port_range, print_port_range };
 const struct value_kind kind_ports = { "PORTS,...", NULL, parse_port_list, print_port_list };
-const struct value_kind kind_flows = { "N", NULL, parse_flows, print_flows };
+const struct value_kind kind_flows = { "N", NULL, parse_flows, print_number };
 const struct value_kind kind_duration = { "TIME", NULL, parse_duration, print_duration };
-const struct value_kind kind_midstream = {
-	"reset|adopt|drop",
-	midstream_names,
-	parse_choice,
-	print_choice,
-};
-const struct value_kind kind_xdp_mode = {
-	"native|generic",
-	xdp_mode_names,
-	parse_choice,
-	print_choice,
-};
+const struct value_kind kind_limit = { "N", NULL, parse_limit, print_number };
+const struct value_kind kind_size = { "off|auto|N", NULL, parse_size, print_size };
 const struct value_kind kind_path = { "DIR", NULL, parse_path, print_path };
-
-const char *xdp_mode_name(enum xdp_mode mode)
-{
-	return xdp_mode_names[mode];
-}

@@ -19,6 +19,11 @@ enum value_limits {
 	PORT_RANGES_MAX = 256,
 	DURATION_MIN_MS = 100,
 	DURATION_MAX_MS = 7 * 24 * 3600 * 1000,
+	LIMIT_MAX = 16777215, /* the data plane counts in 1/256 in 32 bits */
+	SIZE_OFF = 0,
+	SIZE_AUTO = 1,
+	SIZE_SMALLEST = 68, /* RFC 791: what every link takes */
+	SIZE_LARGEST = 65535,
 	PIN_DIR_MAX = 256,
 	REASON_MAX = 192,
 };
@@ -57,6 +62,17 @@ struct prefix_list {
 	struct natxdp_prefix item[NATXDP_PREFIXES_MAX];
 };
 
+/* A choice for each protocol. */
+struct by_class {
+	uint8_t given; /* bits of enum natxdp_class that the text named */
+	uint8_t value[NATXDP_CLASSES];
+};
+
+enum { CLASSES_ALL = (1 << NATXDP_CLASSES) - 1 };
+
+/* Named sets of defaults. */
+enum profile { PROFILE_AWS, PROFILE_RFC, PROFILES };
+
 enum xdp_mode { XDP_MODE_NATIVE, XDP_MODE_GENERIC };
 
 /* What a person is told about a value that is refused. */
@@ -74,12 +90,30 @@ struct value_kind {
 };
 
 extern const struct value_kind kind_external, kind_ifaces, kind_prefixes, kind_port_range,
-	kind_ports, kind_flows, kind_duration, kind_midstream, kind_xdp_mode, kind_path;
+	kind_ports, kind_flows, kind_duration, kind_limit, kind_size, kind_path;
+
+/* choices.c; those from kind_mapping on are struct by_class, the others uint32_t */
+extern const struct value_kind kind_profile, kind_midstream, kind_xdp_mode, kind_pooling,
+	kind_switch, kind_others, kind_mapping, kind_filtering;
+
+/* What parsers are made of: writes the reason and returns -EINVAL. */
+int value_refuse(struct reason *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * Takes the next comma-separated item, without the blanks around it, off
+ * *@cursor. Returns 1, 0 at the end of the text, or -EINVAL.
+ */
+int value_next_item(const char **cursor, char *item, size_t size, struct reason *why);
 
 /* Parsers that the filters of `natxdp flows` use as well. */
 int parse_prefix(const char *text, struct natxdp_prefix *prefix, struct reason *why);
 int parse_port(const char *text, uint16_t *port, struct reason *why);
 
+extern const char *const class_names[NATXDP_CLASSES];
+
+const char *profile_name(enum profile profile);
 const char *xdp_mode_name(enum xdp_mode mode);
+const char *midstream_name(enum natxdp_midstream midstream);
+const char *filtering_name(enum natxdp_filtering filtering);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <signal.h>
@@ -14,11 +15,14 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "frags.h"
+#include "hold.h"
 #include "log.h"
 #include "nat.h"
 #include "nexthops.h"
 #include "pins.h"
 #include "rtnl.h"
+#include "watcher.h"
 
 enum {
 	/* below the 60 s or so for which the kernel trusts a neighbour that it does not use */
@@ -34,6 +38,8 @@ struct watch {
 	struct mnl_socket *events;
 	struct mnl_socket *requests;
 	int epoll, signals, timer;
+	struct hold_counters *held;
+	struct frags *frags; /* NULL where the kernel hands none over */
 	struct changes changes;
 	bool addrs_changed;
 	bool ended;
@@ -217,6 +223,7 @@ static int set_up(struct watch *watch, struct err *err)
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGTERM);
 	sigaddset(&stop, SIGINT);
+	sigaddset(&stop, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &stop, NULL);
 	watch->signals = signalfd(-1, &stop, SFD_CLOEXEC);
 	watch->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -229,6 +236,50 @@ static int set_up(struct watch *watch, struct err *err)
 	return 0;
 }
 
+/* Without it fragments in order still pass: so its failure ends nothing. */
+static void hold_fragments(struct watch *watch)
+{
+	struct err err;
+
+	watch->held = watcher_share_counters(watch->pin_dir);
+	if (!watch->held) {
+		log_error("the counters of held fragments cannot be shared: %s", strerror(errno));
+		return;
+	}
+	watch->frags = frags_open(&watch->nat, watch->pin_dir, watch->held, &err);
+	if (!watch->frags)
+		log_error("%s", err.text);
+	else if (add_to_epoll(watch, frags_arrivals_fd(watch->frags)) ||
+		 add_to_epoll(watch, frags_timer_fd(watch->frags)))
+		log_error("cannot wait for fragments: %s", strerror(errno));
+}
+
+static void say_held(const struct watch *watch)
+{
+	const struct hold_counters *c = watch->held;
+
+	if (c)
+		log_note("fragments: held %" PRIu64 ", sent on %" PRIu64 ", returned %" PRIu64
+			 ", given up %" PRIu64 ", refused %" PRIu64 ", lost %" PRIu64,
+			 c->held, c->sent_on, c->returned, c->given_up, c->refused, c->lost);
+}
+
+static void read_signal(struct watch *watch)
+{
+	struct signalfd_siginfo info;
+
+	if (read(watch->signals, &info, sizeof(info)) == sizeof(info) && info.ssi_signo == SIGUSR1)
+		say_held(watch);
+	else
+		watch->ended = true;
+}
+
+static bool is_about_fragments(const struct watch *watch, int fd)
+{
+	return watch->frags &&
+	       (fd == frags_arrivals_fd(watch->frags) || fd == frags_timer_fd(watch->frags));
+}
+
 static void step(struct watch *watch)
 {
 	struct epoll_event event;
@@ -237,7 +288,11 @@ static void step(struct watch *watch)
 	if (epoll_wait(watch->epoll, &event, 1, -1) < 1)
 		return;
 	if (event.data.fd == watch->signals) {
-		watch->ended = true;
+		read_signal(watch);
+		return;
+	}
+	if (is_about_fragments(watch, event.data.fd)) {
+		frags_step(watch->frags);
 		return;
 	}
 	if (event.data.fd == watch->timer) {
@@ -255,6 +310,8 @@ static void close_all(struct watch *watch)
 {
 	const int fds[] = { watch->epoll, watch->signals, watch->timer };
 
+	frags_close(watch->frags);
+	watcher_unshare_counters(watch->held);
 	for (int i = 0; i < 3; i++) {
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -286,6 +343,7 @@ int watch_run(const char *pin_dir, int ready_fd, struct err *err)
 	ret = set_up(&watch, err);
 	if (ret)
 		goto close;
+	hold_fragments(&watch);
 	mend(&watch);
 	if (ready_fd >= 0) {
 		if (write(ready_fd, "r", 1) != 1)
@@ -294,6 +352,7 @@ int watch_run(const char *pin_dir, int ready_fd, struct err *err)
 	}
 	while (!watch.ended)
 		step(&watch);
+	say_held(&watch);
 close:
 	close_all(&watch);
 	return ret;

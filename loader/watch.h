@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Follows rtnetlink until the NAT is unloaded or a signal comes. */
+/*
+ * Follows rtnetlink, and holds fragments that come too early, until the NAT is
+ * unloaded or a signal comes.
+ */
 #ifndef NATXDP_WATCH_H
 #define NATXDP_WATCH_H
 

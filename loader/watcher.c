@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "err.h"
+#include "hold.h"
 #include "rundir.h"
 
 enum { START_MS = 5000, STOP_MS = 3000, READY_FD = 3 };
@@ -60,6 +62,43 @@ int watcher_claim(const char *pin_dir, struct err *err)
 		return ret;
 	}
 	return fd;
+}
+
+struct hold_counters *watcher_share_counters(const char *pin_dir)
+{
+	struct hold_counters *counters = MAP_FAILED;
+	char path[RUN_PATH_MAX];
+	int fd;
+
+	rundir_path(path, pin_dir, "held");
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return NULL;
+	if (!ftruncate(fd, sizeof(*counters)))
+		counters = mmap(NULL, sizeof(*counters), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	return counters == MAP_FAILED ? NULL : counters;
+}
+
+void watcher_unshare_counters(struct hold_counters *counters)
+{
+	if (counters)
+		munmap(counters, sizeof(*counters));
+}
+
+bool watcher_read_counters(const char *pin_dir, struct hold_counters *counters)
+{
+	char path[RUN_PATH_MAX];
+	ssize_t len;
+	int fd;
+
+	rundir_path(path, pin_dir, "held");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	len = read(fd, counters, sizeof(*counters));
+	close(fd);
+	return len == sizeof(*counters);
 }
 
 /* In the child: becomes a process of its own that has nothing of its parent. */
@@ -126,6 +165,8 @@ void watcher_stop(const char *pin_dir)
 	}
 	if (!watcher_pid(pin_dir)) {
 		rundir_path(path, pin_dir, "watch");
+		unlink(path);
+		rundir_path(path, pin_dir, "held");
 		unlink(path);
 	}
 }

@@ -18,6 +18,8 @@ enum natxdp_limits {
 	NATXDP_OWN_ADDRS_MAX = 1024, /* addresses of this host */
 	NATXDP_PREFIXES_MAX = 1024,  /* in each prefix list */
 	NATXDP_NEXT_HOPS_MAX = 16384,
+	NATXDP_HOSTS_MAX = 65536, /* inside addresses with a limit */
+	NATXDP_BLOCKED_MAX = 4096,
 	NATXDP_DEVS_MAX = 16, /* outside and inside interfaces together */
 	NATXDP_FLOWS_MIN = 1024,
 	NATXDP_FLOWS_MAX = 16777216,
@@ -30,6 +32,35 @@ enum natxdp_midstream {
 	NATXDP_MIDSTREAM_DROP,
 };
 
+/* RFC 4787, section 4.1: does the external port depend on the destination? */
+enum natxdp_mapping {
+	NATXDP_MAPPING_ENDPOINT_DEPENDENT,
+	NATXDP_MAPPING_ENDPOINT_INDEPENDENT,
+};
+
+/* RFC 4787, section 5: who may send to a mapped port? Beyond ENDPOINT_DEPENDENT only
+ * with endpoint-independent mapping. */
+enum natxdp_filtering {
+	NATXDP_FILTERING_ENDPOINT_DEPENDENT,
+	NATXDP_FILTERING_ADDRESS_DEPENDENT,
+	NATXDP_FILTERING_ENDPOINT_INDEPENDENT,
+};
+
+/* Index of what is configured by protocol. */
+enum natxdp_class {
+	NATXDP_CLASS_UDP,
+	NATXDP_CLASS_TCP,
+	NATXDP_CLASS_ICMP,
+	NATXDP_CLASSES,
+};
+
+enum natxdp_features {
+	NATXDP_HAIRPIN = 1 << 0,	   /* inside hosts reach each other's mapped ports */
+	NATXDP_POOLING_ARBITRARY = 1 << 1, /* an inside host may have several addresses */
+	NATXDP_INBOUND_REFRESH = 1 << 2,   /* packets from the outside keep a flow alive */
+	NATXDP_OTHER_PROTOCOLS = 1 << 3,   /* GRE, ESP, ...: translated by address alone */
+};
+
 /* Map config: BPF_MAP_TYPE_ARRAY, one element. */
 struct natxdp_config {
 	__u32 abi;			/* fixed: NATXDP_ABI of the loader that made the maps */
@@ -40,7 +71,15 @@ struct natxdp_config {
 	__u32 tcp_midstream;		/* enum natxdp_midstream */
 	__u32 timeout[NATXDP_TIMEOUTS]; /* ticks */
 	__u32 outside_ifindex;
-	struct natxdp_geometry geometry; /* fixed */
+	__u32 features;			    /* enum natxdp_features */
+	__u8 mapping[NATXDP_CLASSES + 1];   /* enum natxdp_mapping */
+	__u8 filtering[NATXDP_CLASSES + 1]; /* enum natxdp_filtering */
+	__u32 mss_clamp;   /* largest TCP MSS that a SYN may ask for; 0: leave it */
+	__u32 limit_flows; /* of one inside address; 0: no limit */
+	__u32 limit_rate;  /* new flows a second of one inside address; 0: no limit */
+	__u32 egress_mtu;  /* of IP packets on the way out; 0: no limit */
+	__be32 dev_addr[NATXDP_DEVS_MAX]; /* of each egress_devs entry: source of ICMP errors */
+	struct natxdp_geometry geometry;  /* fixed */
 };
 
 enum natxdp_pool_flags {
@@ -77,6 +116,19 @@ struct natxdp_prefix {
 struct natxdp_host_ports {
 	__u64 word[65536 / 64];
 };
+
+/*
+ * Map hosts: HASH, key __be32 inside address; used while there are limits.
+ * A bucket of tokens, one a new flow, that fills with limit_rate a second.
+ */
+struct natxdp_host {
+	__u32 flows;  /* live flows that count */
+	__u32 tokens; /* in 1/256 of a flow */
+	__u32 tick;   /* when tokens was right */
+	__u32 reserved;
+};
+
+/* Map blocked: HASH, key __be32 inside address, value __u64 time of the block (UNIX seconds). */
 
 enum natxdp_next_hop_state {
 	NATXDP_NEXT_HOP_EMPTY,

@@ -53,6 +53,22 @@ enum natxdp_proto_mark {
 	NATXDP_PROTO_DEAD = 255, /* deleted, within its grace (255 is reserved by IANA) */
 };
 
+enum natxdp_tenant {
+	NATXDP_TENANT_NONE = 0,
+	/*
+	 * Not the key of packets, but a mapping that flows share: the remote port
+	 * is 0, and the remote address too unless the entry says that this remote
+	 * address may send (address-dependent filtering). Its packets are the
+	 * number of flows that hold it.
+	 */
+	NATXDP_TENANT_MAPPING = 0xffff,
+	/*
+	 * A flow that user space has ended: no packet finds the entry, and the
+	 * sweeper gives back what it held.
+	 */
+	NATXDP_TENANT_ENDED = 0xfffe,
+};
+
 /* On which side of the NAT a packet of this entry comes in. */
 enum natxdp_side {
 	NATXDP_SIDE_SINGLE = 0, /* one-armed: one interface is both sides */
@@ -74,7 +90,7 @@ struct natxdp_key {
 			__be16 dport;
 			__u8 proto;   /* IPPROTO_*, or natxdp_proto_mark */
 			__u8 side;    /* enum natxdp_side */
-			__u16 tenant; /* reserved for GWLB endpoints, 0 */
+			__u16 tenant; /* NATXDP_TENANT_*; reserved for GWLB endpoints */
 		};
 		__u64 word[2];
 	};
@@ -87,6 +103,9 @@ enum natxdp_flow_flags {
 	NATXDP_SEEN_FIN = 1 << 2,
 	NATXDP_SEEN_RST = 1 << 3,
 	NATXDP_SEEN_MASK = 0x0f,
+	NATXDP_FLOW_COUNTED = 1 << 4, /* counts against the limit of its inside address */
+	NATXDP_FLOW_HAIRPIN = 1 << 5, /* both ends are inside */
+	NATXDP_FLOW_MAPPED = 1 << 6,  /* holds an endpoint-independent mapping */
 	NATXDP_FLOW_INBOUND = 1 << 7, /* entry of the direction outside -> inside */
 };
 
@@ -197,7 +216,8 @@ static __always_inline void natxdp_reverse_key(const struct natxdp_flow *f,
 	reverse->dport = f->new_sport;
 	reverse->proto = f->key.proto;
 	/* single stays single, inside and outside change places */
-	reverse->side = f->key.side ? f->key.side ^ 3 : 0;
+	reverse->side = f->key.side && !(f->flags & NATXDP_FLOW_HAIRPIN) ? f->key.side ^ 3 :
+									   f->key.side;
 	reverse->tenant = f->key.tenant;
 }
 

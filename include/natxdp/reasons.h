@@ -23,19 +23,33 @@
 	X(PASS_NOT_UNICAST, PASS, "pass_not_unicast", "multicast or broadcast")                 \
 	X(PASS_HOST, PASS, "pass_host", "for this host itself")                                 \
 	X(PASS_NO_NAT, PASS, "pass_no_nat", "to a destination that is not translated")          \
-	X(PASS_TTL, PASS, "pass_ttl", "TTL used up: the kernel answers with ICMP time exceeded") \
 	X(DROP_INACTIVE, DROP, "drop_inactive", "the NAT is still being loaded")                \
 	X(DROP_MALFORMED, DROP, "drop_malformed", "the IPv4 or transport header is broken")     \
-	X(DROP_FRAGMENT, DROP, "drop_fragment", "IP fragment")                                  \
-	X(DROP_PROTOCOL, DROP, "drop_protocol", "not TCP, UDP or ICMP echo")                    \
+	X(DROP_CHECKSUM, DROP, "drop_checksum", "ICMP error with a wrong checksum")             \
+	X(DROP_FRAGMENT, DROP, "drop_fragment", "IP fragment whose first one did not come before") \
+	X(HELD_FRAGMENT, DROP, "held_fragment",                                                 \
+	  "IP fragment before the first one: held, and sent through again when that has come")  \
+	X(DROP_OVERLAP, DROP, "drop_overlap", "IP fragment that overlaps another one")          \
+	X(DROP_PROTOCOL, DROP, "drop_protocol", "a protocol that is not translated")                    \
 	X(DROP_UNSOLICITED, DROP, "drop_unsolicited", "from the outside, and no flow asked for it") \
 	X(DROP_SOURCE, DROP, "drop_source", "from a source that is not inside: not ours to translate") \
 	X(DROP_NO_ROUTE, DROP, "drop_no_route", "no route to the destination by the outside interface") \
-	X(DROP_NO_PORT, DROP, "drop_no_port", "no external port left for this destination")     \
+	X(DROP_NO_PORT, DROP, "drop_no_port", "no external port left, and answers are limited")     \
 	X(DROP_TABLE_FULL, DROP, "drop_table_full", "the flow table has no room for the flow")  \
 	X(DROP_MIDSTREAM, DROP, "drop_midstream", "TCP segment or echo reply of a connection that is not known") \
-	X(DROP_TTL, DROP, "drop_ttl", "TTL used up on the way in")                              \
+	X(DROP_BLOCKED, DROP, "drop_blocked", "from an inside address on the block list")       \
+	X(DROP_LIMIT, DROP, "drop_limit", "the inside address has all the flows it may have")   \
+	X(DROP_RATE, DROP, "drop_rate", "the inside address opens flows too fast")              \
+	X(DROP_MARTIAN, DROP, "drop_martian", "a source or destination that no packet may have") \
+	X(DROP_ICMP, DROP, "drop_icmp", "ICMP error about a flow that is not known")            \
+	X(DROP_TTL, DROP, "drop_ttl", "TTL used up, and answers are limited")                   \
+	X(DROP_TOO_BIG, DROP, "drop_too_big", "larger than the way on, and answers are limited") \
 	X(DROP_INTERNAL, DROP, "drop_internal", "a map or helper failed: a bug, please report")  \
+	X(REPLY_TTL, REPLY, "reply_ttl", "TTL used up: answered with ICMP time exceeded")       \
+	X(REPLY_TOO_BIG, REPLY, "reply_too_big",                                                \
+	  "larger than the way on: answered with ICMP fragmentation needed")                    \
+	X(REPLY_NO_PORT, REPLY, "reply_no_port",                                                \
+	  "no external port left for this destination: answered with ICMP 3/13")                \
 	X(REPLY_RST, REPLY, "reply_rst",                                                        \
 	  "TCP segment of an expired or unknown connection: answered with RST")
 

@@ -23,6 +23,7 @@
 	X(UDP_REPLIED, "replied", UDP)                   \
 	X(ICMP_NEW, "new", ICMP)                         \
 	X(ICMP_REPLIED, "replied", ICMP)                 \
+	X(OTHER, "open", OTHER)                          \
 	X(TCP_OPENING, "opening", TCP_OPENING)           \
 	X(TCP_ESTABLISHED, "established", TCP_ESTABLISHED) \
 	X(TCP_HALF_CLOSED, "half-closed", TCP_ESTABLISHED) \
@@ -33,6 +34,7 @@
 enum natxdp_timeout {
 	NATXDP_TIMEOUT_UDP,
 	NATXDP_TIMEOUT_ICMP,
+	NATXDP_TIMEOUT_OTHER, /* protocols without ports */
 	NATXDP_TIMEOUT_TCP_OPENING,
 	NATXDP_TIMEOUT_TCP_ESTABLISHED,
 	NATXDP_TIMEOUT_TCP_CLOSING,
@@ -62,6 +64,8 @@ static __always_inline enum natxdp_state natxdp_flow_state(__u8 proto, __u8 out,
 		return replied ? NATXDP_STATE_UDP_REPLIED : NATXDP_STATE_UDP_NEW;
 	if (proto == IPPROTO_ICMP)
 		return replied ? NATXDP_STATE_ICMP_REPLIED : NATXDP_STATE_ICMP_NEW;
+	if (proto != IPPROTO_TCP)
+		return NATXDP_STATE_OTHER;
 	if ((out & NATXDP_SEEN_MASK) == NATXDP_SEEN_SYN && !(in & NATXDP_SEEN_RST))
 		return NATXDP_STATE_TCP_OPENING;
 	if ((out | in) & NATXDP_SEEN_RST)

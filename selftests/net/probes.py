@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import http.server
 import random
+import errno
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -73,10 +74,14 @@ def udp_client(ns: Namespace, address: str, port: int, source: int = 0) -> socke
 
 def echoed(sock: socket.socket, payload: bytes = b"probe") -> bool:
     """Whether the payload comes back."""
-    sock.send(payload)
     try:
+        sock.send(payload)
         return sock.recv(65535) == payload
     except (TimeoutError, ConnectionRefusedError):
+        return False
+    except OSError as error:  # an ICMP error came, ours at exhaustion for example
+        if error.errno not in (errno.EHOSTUNREACH, errno.ENETUNREACH):
+            raise
         return False
 
 

@@ -75,8 +75,9 @@ def test_source_outside_the_inside_prefixes_is_dropped(lab: Lab) -> None:
     [
         ("drop_protocol", IP(proto=47) / Raw(b"\0" * 20)),
         ("drop_protocol", IP() / ICMP(type=13)),
-        ("drop_fragment", IP(flags="MF") / UDP(sport=1, dport=PORT) / Raw(b"x" * 16)),
-        ("drop_fragment", IP(frag=3) / Raw(b"x" * 24)),
+        ("held_fragment", IP(frag=3) / Raw(b"x" * 24)),
+        ("drop_martian", IP(dst="127.0.0.1") / UDP(sport=1, dport=PORT)),
+        ("drop_martian", IP(dst="240.0.0.1") / UDP(sport=1, dport=PORT)),
         ("drop_malformed", IP() / Raw(b"\0\1\0\1")),
         ("drop_midstream", IP() / ICMP(type=0, id=5)),
         ("drop_midstream", IP() / TCP(sport=1, dport=2, flags="R")),
@@ -87,7 +88,9 @@ def test_what_cannot_be_translated_never_leaves(lab: Lab, reason: str, packet: I
     outside = Capture(lab["outsw"], "nat", "ip", outgoing=False)
     before = lab.box.packets(reason)
     packet = packet.copy()
-    packet.src, packet.dst = INSIDE_HOST, lab.server
+    packet.src = INSIDE_HOST
+    if reason != "drop_martian":
+        packet.dst = lab.server
     if reason == "drop_malformed":
         packet.proto = 17
     from_inside(lab, packet)

@@ -56,11 +56,11 @@ def test_last_port_is_found_and_then_none(lab: Lab) -> None:
         socks = [udp_client(lab["c1"], address, PORT) for _ in range(10)]
         assert all(echoed(sock, b"%d" % number) for number, sock in enumerate(socks))
         assert {port for _, port, _ in server.seen} == set(range(2000, 2010))
-        before = lab.box.packets("drop_no_port")
+        before = lab.box.packets("reply_no_port")
         eleventh = udp_client(lab["c1"], address, PORT)
         eleventh.settimeout(0.2)
         assert not echoed(eleventh)
-        assert lab.box.packets("drop_no_port") == before + 1
+        assert lab.box.packets("reply_no_port") == before + 1
     wait_until(lambda: echoed(eleventh), "a port is free after the timeout", 10)
 
 

@@ -45,6 +45,7 @@ static const char *const network[] = {
 	"ip addr add 203.0.113.1/24 dev out0",
 	"for i in lo in0 in1 out0 out1; do ip link set $i up; done",
 	"ip neigh add 10.77.0.2 lladdr 02:00:00:00:00:02 dev in0 nud permanent",
+	"ip neigh add 10.77.0.3 lladdr 02:00:00:00:00:03 dev in0 nud permanent",
 	"ip neigh add 203.0.113.254 lladdr 02:00:00:00:01:fe dev out0 nud permanent",
 	"ip route add default via 203.0.113.254",
 	"echo 1 > /proc/sys/net/ipv4/ip_forward",
@@ -122,6 +123,12 @@ static void fill(struct box *box, const struct box_options *o)
 		.two_armed = o->two_armed,
 		.tcp_midstream = o->tcp_midstream,
 		.outside_ifindex = box->outside_ifindex,
+		.egress_mtu = o->egress_mtu,
+		.features = o->features ^ NATXDP_INBOUND_REFRESH,
+		.limit_flows = o->limit_flows,
+		.limit_rate = o->limit_rate,
+		.mss_clamp = o->mss_clamp,
+		.dev_addr = { inet_addr("203.0.113.1"), inet_addr("10.77.0.1") },
 		.geometry = box->geometry,
 	};
 	uint32_t zero = 0, one = 1, i;
@@ -131,6 +138,8 @@ static void fill(struct box *box, const struct box_options *o)
 	put_prefix(box->bpf->maps.inside_nets, "10.0.0.0", 8);
 	put_prefix(box->bpf->maps.no_nat_nets, "10.0.0.0", 8);
 	put_prefix(box->bpf->maps.no_nat_nets, "198.18.0.0", 15);
+	memset(cfg.mapping, o->mapping, sizeof(cfg.mapping));
+	memset(cfg.filtering, o->filtering, sizeof(cfg.filtering));
 	for (i = 0; i < NATXDP_TIMEOUTS; i++)
 		cfg.timeout[i] = ticks(o->timeout ? o->timeout : 350);
 	if (o->tcp_closing_timeout)
@@ -365,4 +374,13 @@ bool box_wait(struct box *box, unsigned int live, double seconds)
 		usleep(10000);
 	} while (now() < until);
 	return false;
+}
+
+void box_next_tick(void)
+{
+	uint32_t start = now() * 1e9 / (1 << NATXDP_TICK_SHIFT);
+
+	/* two: the data plane's clock is coarse and lags by some milliseconds */
+	while ((uint32_t)(now() * 1e9 / (1 << NATXDP_TICK_SHIFT)) < start + 2)
+		usleep(1000);
 }

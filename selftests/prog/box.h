@@ -28,6 +28,12 @@ struct box_options {
 	double tcp_closing_timeout;  /* seconds; 0: as timeout */
 	int externals;		     /* external addresses 203.0.113.1 ...; 0: 1 */
 	uint16_t port_min, port_max; /* 0: 1024-60999 */
+	uint32_t egress_mtu;	     /* 0: no limit */
+	uint32_t mapping;	     /* enum natxdp_mapping, of every protocol */
+	uint32_t filtering;	     /* enum natxdp_filtering, of every protocol */
+	uint32_t features; /* enum natxdp_features, but inbound refresh is on without it */
+	uint32_t limit_flows, limit_rate;
+	uint32_t mss_clamp;
 	bool inactive;
 };
 
@@ -66,6 +72,9 @@ uint64_t box_reason(struct box *box, enum natxdp_reason reason);
 /* The maps, for what has no function here. */
 struct natxdp_bpf *box_bpf(struct box *box);
 const struct natxdp_bucket *box_table(struct box *box, unsigned int *buckets);
+
+/* Waits until the data plane's clock has gone on. */
+void box_next_tick(void);
 
 /* Polls until there are @live entries and none dead; false after @seconds. */
 bool box_wait(struct box *box, unsigned int live, double seconds);

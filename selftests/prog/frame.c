@@ -56,7 +56,8 @@ static void build_l4(const struct frame *f, const struct ip *ip, uint8_t *l4, si
 		tcp->dest = htons(f->dport);
 		tcp->seq = htonl(f->seq);
 		tcp->ack_seq = htonl(f->ack);
-		tcp->doff = 5;
+		tcp->doff = 5 + f->tcp_options_len / 4;
+		memcpy(tcp + 1, f->tcp_options, f->tcp_options_len);
 		l4[13] = f->tcp_flags;
 		tcp->window = htons(1024);
 		tcp->check = htons(~fold(sum_words(l4, len, pseudo_header(ip, len))));
@@ -112,6 +113,25 @@ size_t frame_build(const struct frame *f, uint8_t *to)
 	build_l4(f, ip, l4, l4_len);
 	memset(l4 + l4_len, 0xee, f->padding);
 	return sizeof(*eth) + ip_len + l4_len + f->padding;
+}
+
+size_t frame_build_error(const struct frame *f, uint8_t code, const uint8_t *quote, size_t quoted,
+			 uint8_t *to)
+{
+	struct frame outer = *f;
+	struct icmphdr *icmp;
+	size_t len;
+
+	outer.proto = IPPROTO_ICMP;
+	outer.payload = quoted;
+	len = frame_build(&outer, to);
+	icmp = (void *)(to + len - outer.padding - quoted - sizeof(*icmp));
+	memcpy(icmp + 1, quote, quoted);
+	icmp->code = code;
+	icmp->un.gateway = 0;
+	icmp->checksum = 0;
+	icmp->checksum = htons(~fold(sum_words(icmp, sizeof(*icmp) + quoted, 0)));
+	return len;
 }
 
 static bool parse_l4(const struct ip *ip, const uint8_t *l4, size_t len, struct frame *f)

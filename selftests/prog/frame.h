@@ -20,7 +20,9 @@ struct frame {
 	uint16_t frag_off; /* flags and offset, host order */
 	uint8_t tcp_flags;
 	uint32_t seq, ack;
-	uint8_t icmp_type; /* echo request is 8 */
+	uint8_t tcp_options[40]; /* the first bytes of the payload are these */
+	uint8_t tcp_options_len; /* a multiple of 4, at most payload */
+	uint8_t icmp_type;	 /* echo request is 8 */
 	bool no_udp_csum;
 	uint8_t ip_options; /* bytes of no-operation options, a multiple of 4 */
 	uint16_t payload;   /* bytes of it */
@@ -31,6 +33,13 @@ struct frame {
 
 /* Write the frame, all checksums right. Returns its length. */
 size_t frame_build(const struct frame *f, uint8_t *to);
+
+/*
+ * An ICMP error of which @f gives the outer header and icmp_type; it quotes
+ * @quoted bytes from @quote. Returns its length.
+ */
+size_t frame_build_error(const struct frame *f, uint8_t code, const uint8_t *quote, size_t quoted,
+			 uint8_t *to);
 
 /*
  * Read a frame back. Every checksum is computed again from zero; false if one

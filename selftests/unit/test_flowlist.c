@@ -103,6 +103,9 @@ static void filters_choose(void **state)
 		{ flow_filter_destination, "192.0.3.0/24", false },
 		{ flow_filter_proto, "tcp", true },
 		{ flow_filter_proto, "udp", false },
+		{ flow_filter_proto, "6", true },
+		{ flow_filter_proto, "gre", false },
+		{ flow_filter_proto, "47", false },
 		{ flow_filter_state, "opening", true },
 		{ flow_filter_state, "established", false },
 	};
@@ -131,7 +134,10 @@ static void bad_filters_are_refused(void **state)
 	assert_true(flow_filter_destination(&filter,
 					    "1111111111111111111111111111111111111111111111:4",
 					    &why) < 0);
-	assert_true(flow_filter_proto(&filter, "sctp", &why) < 0);
+	assert_true(flow_filter_proto(&filter, "0", &why) < 0);
+	assert_true(flow_filter_proto(&filter, "255", &why) < 0);
+	assert_true(flow_filter_proto(&filter, "6x", &why) < 0);
+	assert_true(flow_filter_proto(&filter, "", &why) < 0);
 	assert_true(flow_filter_state(&filter, "happy", &why) < 0);
 	assert_true(flow_sort_parse(&sort, "none", &why) < 0);
 	assert_int_equal(sort, SORT_NONE);
@@ -165,14 +171,15 @@ static void sorting_puts_the_most_first(void **state)
 	}
 }
 
-static char *print(const struct flow_view *view, bool json)
+static char *print(const struct flow_view *view, bool json, bool mappings)
 {
-	struct natxdp_config config = { .timeout = { 100, 100, 100, 100, 100 } };
+	struct natxdp_config config = { .timeout = { 100, 100, 100, 100, 100, 100 } };
 	char *text;
 	size_t size;
 	struct flow_printer printer = {
 		.out = open_memstream(&text, &size),
 		.json = json,
+		.mappings = mappings,
 		.config = &config,
 		.now = 60,
 	};
@@ -193,7 +200,7 @@ static void a_flow_prints_as_line_and_as_json(void **state)
 	(void)state;
 	view.out.bytes = 18446744073709551615ull; /* more than a double can tell */
 	view.out.packets = 1234567;
-	text = print(&view, true);
+	text = print(&view, true, false);
 	assert_int_equal(*text, '[');
 	assert_string_equal(text + strlen(text) - 2, "]\n");
 	assert_non_null(strstr(text, "\"bytes\":18446744073709551615"));
@@ -201,10 +208,86 @@ static void a_flow_prints_as_line_and_as_json(void **state)
 	assert_non_null(strstr(text, "\"destination\":{\"address\":\"192.0.2.9\"}"));
 	assert_non_null(strstr(text, "\"expires_in_seconds\":0.671"));
 	free(text);
-	text = print(&view, false);
+	text = print(&view, false, false);
 	assert_non_null(strstr(text, "\nicmp  10.1.2.3:5000         198.51.100.1:40000"));
 	assert_non_null(strstr(text, " 1.2M "));
 	assert_non_null(strstr(text, " 18E "));
+	free(text);
+}
+
+static void a_protocol_without_ports_prints_as_such(void **state)
+{
+	struct flow_view view = { .out = out_flow("10.1.2.3", "192.0.2.9", 0, IPPROTO_GRE) };
+	char *text;
+
+	(void)state;
+	view.out.key.sport = view.out.new_sport = 0;
+	text = print(&view, true, false);
+	assert_non_null(strstr(text, "\"proto\":\"gre\",\"proto_number\":47,"
+				     "\"inside\":{\"address\":\"10.1.2.3\"}"));
+	assert_non_null(strstr(text, "\"state\":\"open\""));
+	assert_non_null(strstr(text, "\"hairpin\":false"));
+	free(text);
+	view.out.key.proto = 200;
+	text = print(&view, false, false);
+	assert_non_null(
+		strstr(text, "\n200   10.1.2.3              198.51.100.1          192.0.2.9"));
+	free(text);
+}
+
+static void a_hairpin_says_where_it_goes(void **state)
+{
+	struct flow_view view = { .out = out_flow("10.1.2.3", "198.51.100.1", 40001, IPPROTO_UDP) };
+	char *text;
+
+	(void)state;
+	view.out.flags = NATXDP_FLOW_HAIRPIN;
+	view.out.new_daddr = inet_addr("10.1.2.4");
+	view.out.new_dport = htons(7);
+	text = print(&view, true, false);
+	assert_non_null(strstr(text, "\"hairpin\":true,"
+				     "\"hairpin_to\":{\"address\":\"10.1.2.4\",\"port\":7}"));
+	free(text);
+	text = print(&view, false, false);
+	assert_non_null(strstr(text, "  hairpin to 10.1.2.4:7\n"));
+	free(text);
+}
+
+static struct natxdp_flow mapping_of(const char *inside, const char *remote)
+{
+	struct natxdp_flow flow = out_flow(inside, remote, 0, IPPROTO_UDP);
+
+	flow.key.tenant = NATXDP_TENANT_MAPPING;
+	flow.packets = 3;
+	return flow;
+}
+
+static void mappings_are_no_flows(void **state)
+{
+	struct natxdp_flow entries[16] = { 0 };
+	struct table table = { .entries = entries, .count = COUNT_OF(entries) };
+	struct flow_view view;
+	char *text;
+
+	(void)state;
+	entries[2] = mapping_of("10.0.0.1", "0.0.0.0");
+	entries[4] = out_flow("10.0.0.1", "192.0.2.1", 53, IPPROTO_UDP);
+	assert_true(table_next(&table, &view));
+	assert_int_equal(view.slot, 4);
+	assert_false(table_next(&table, &view));
+	table_rewind(&table);
+	assert_true(table_next_any(&table, &view));
+	assert_int_equal(view.slot, 2);
+	assert_true(flow_view_is_mapping(&view));
+	text = print(&view, true, true);
+	assert_non_null(strstr(text, "\"remote\":null,\"flows\":3,"));
+	free(text);
+	text = print(&view, false, true);
+	assert_non_null(strstr(text, " any                   3 "));
+	free(text);
+	view.out = mapping_of("10.0.0.1", "192.0.2.1");
+	text = print(&view, true, true);
+	assert_non_null(strstr(text, "\"remote\":{\"address\":\"192.0.2.1\"}"));
 	free(text);
 }
 
@@ -217,6 +300,9 @@ int main(void)
 		cmocka_unit_test(bad_filters_are_refused),
 		cmocka_unit_test(sorting_puts_the_most_first),
 		cmocka_unit_test(a_flow_prints_as_line_and_as_json),
+		cmocka_unit_test(a_protocol_without_ports_prints_as_such),
+		cmocka_unit_test(a_hairpin_says_where_it_goes),
+		cmocka_unit_test(mappings_are_no_flows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

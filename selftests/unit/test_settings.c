@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "plan.h"
+#include "profile.h"
 #include "settings.h"
 
 #define EXAMPLE "loader/natxdp.conf.example"
@@ -151,19 +153,25 @@ static void what_is_printed_reads_back_the_same(void **state)
 	(void)state;
 	assert_int_equal(read_text("external = 192.0.2.1:2000-3000, 192.0.2.2\nno_nat = none\n"
 				   "inside = eth1, eth2\nhost_ports = 1,2,3,4,5,6,7,8,9,10-20\n"
-				   "tcp_midstream = drop\ntcp_closing_timeout = 0.25\n",
+				   "tcp_midstream = drop\ntcp_closing_timeout = 0.25\n"
+				   "profile = rfc\nmapping = tcp:endpoint-dependent\n"
+				   "egress_mtu = off\nmss_clamp = auto\nlimit_flows = 7\n",
 				   &err),
 			 0);
+	profile_apply(&now);
 	before = now;
 	file = open_memstream(&text, &size);
 	settings_print(&now, file);
 	fclose(file);
 	settings_init(&now);
 	assert_int_equal(settings_read(&now, file_with(text), NULL, &err), 0);
+	before.given = now.given; /* all of them now */
+	profile_apply(&now);
 	assert_memory_equal(&now, &before, sizeof(now));
 	free(text);
 }
 
+/* Those that a profile sets are commented out, or `profile` would change nothing. */
 static void the_example_shows_every_key_with_its_default(void **state)
 {
 	char line[256], key[64];
@@ -175,14 +183,157 @@ static void the_example_shows_every_key_with_its_default(void **state)
 	settings_init(&now);
 	before = now;
 	assert_int_equal(settings_read(&now, EXAMPLE, NULL, &err), 0);
-	assert_memory_equal(&now, &before, sizeof(now));
 	for (const struct setting *s = settings_table; s->key; s++) {
+		bool by_profile = profile_default(PROFILE_RFC, s) != s->initial;
+
+		assert_int_equal(settings_given(&now, s), !by_profile);
 		file = fopen(EXAMPLE, "r");
 		found = 0;
-		while (fgets(line, sizeof(line), file))
-			found += sscanf(line, "%63[a-z_] =", key) == 1 && !strcmp(key, s->key);
+		while (fgets(line, sizeof(line), file)) {
+			if (sscanf(line, by_profile ? "#%63[a-z_] =" : "%63[a-z_] =", key) != 1 ||
+			    strcmp(key, s->key))
+				continue;
+			found++;
+			line[strcspn(line, "\n")] = '\0';
+			assert_int_equal(settings_set(&now, s, strchr(line, '=') + 2, "test", &err),
+					 0);
+		}
 		fclose(file);
-		assert_int_equal(found, 1);
+		if (found != 1)
+			fail_msg("%s stands %d times in " EXAMPLE, s->key, found);
+	}
+	now.given = 0;
+	assert_memory_equal(&now, &before, sizeof(now));
+}
+
+/* The settings as a file with this text makes them. */
+static int finish_text(const char *text, struct err *err)
+{
+	int ret = read_text(text, err);
+
+	assert_int_equal(ret, 0);
+	profile_apply(&now);
+	return settings_check(&now, err);
+}
+
+static void a_profile_gives_defaults_and_nothing_more(void **state)
+{
+	static const char *const texts[] = {
+		"profile = rfc\nudp_timeout = 77\n",
+		"udp_timeout = 77\nprofile = rfc\n",
+	};
+	struct err err;
+
+	(void)state;
+	assert_int_equal(finish_text("", &err), 0);
+	assert_int_equal(now.timeout_ms[NATXDP_TIMEOUT_UDP], 350000);
+	assert_int_equal(now.timeout_ms[NATXDP_TIMEOUT_OTHER], 350000);
+	assert_int_equal(now.tcp_midstream, NATXDP_MIDSTREAM_RESET);
+	assert_true(now.inbound_refresh);
+	assert_false(now.hairpin || now.pooling_arbitrary || now.other_protocols);
+	for (size_t i = 0; i < COUNT_OF(texts); i++) {
+		assert_int_equal(finish_text(texts[i], &err), 0);
+		assert_int_equal(now.timeout_ms[NATXDP_TIMEOUT_UDP], 77000);
+		assert_int_equal(now.timeout_ms[NATXDP_TIMEOUT_ICMP], 60000);
+		assert_int_equal(now.timeout_ms[NATXDP_TIMEOUT_TCP_OPENING], 240000);
+		assert_int_equal(now.timeout_ms[NATXDP_TIMEOUT_TCP_ESTABLISHED], 7440000);
+		assert_int_equal(now.timeout_ms[NATXDP_TIMEOUT_TCP_CLOSING], 240000);
+		assert_int_equal(now.tcp_midstream, NATXDP_MIDSTREAM_DROP);
+		assert_true(now.hairpin);
+		for (int class = 0; class < NATXDP_CLASSES; class ++)
+			assert_int_equal(now.mapping.value[class],
+					 NATXDP_MAPPING_ENDPOINT_INDEPENDENT);
+		assert_int_equal(now.filtering.value[NATXDP_CLASS_TCP],
+				 NATXDP_FILTERING_ENDPOINT_INDEPENDENT);
+		assert_int_equal(now.filtering.value[NATXDP_CLASS_ICMP],
+				 NATXDP_FILTERING_ENDPOINT_DEPENDENT);
+	}
+}
+
+/* The default of filtering and hairpin gives way, a value that was given does not. */
+static void defaults_follow_the_mapping(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *refused; /* part of the reason, NULL: it is good */
+		uint8_t udp_filtering, tcp_filtering;
+		bool hairpin;
+	} rows[] = {
+		{ "profile = rfc\nmapping = endpoint-dependent\n", NULL, 0, 0, false },
+		{ "profile = rfc\nmapping = tcp:endpoint-dependent\n", NULL,
+		  NATXDP_FILTERING_ENDPOINT_INDEPENDENT, 0, true },
+		{ "mapping = udp:endpoint-independent\n", NULL, 0, 0, false },
+		{ "mapping = udp:endpoint-independent\nfiltering = udp:address-dependent\n", NULL,
+		  NATXDP_FILTERING_ADDRESS_DEPENDENT, 0, false },
+		{ "profile = rfc\nfiltering = udp:address-dependent\n", NULL,
+		  NATXDP_FILTERING_ADDRESS_DEPENDENT, NATXDP_FILTERING_ENDPOINT_INDEPENDENT, true },
+		{ "mapping = tcp:endpoint-independent\nhairpin = on\n", NULL, 0, 0, true },
+		{ "hairpin = on\n", "hairpin = on: ", 0, 0, false },
+		{ "mapping = icmp:endpoint-independent\nhairpin = on\n", "hairpin = on: ", 0, 0,
+		  false },
+		{ "profile = rfc\nmapping = endpoint-dependent\nhairpin = on\n",
+		  "hairpin = on: ", 0, 0, false },
+		{ "filtering = udp:address-dependent\n", "filtering = udp:address-dependent: ", 0,
+		  0, false },
+		{ "mapping = udp:endpoint-independent\nfiltering = endpoint-independent\n",
+		  "filtering = tcp:endpoint-independent: ", 0, 0, false },
+	};
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (!finish_text(rows[i].text, &err) == (rows[i].refused != NULL))
+			fail_msg("'%s' is judged wrongly", rows[i].text);
+		if (rows[i].refused && !strstr(err.text, rows[i].refused))
+			fail_msg("'%s' does not say '%s'", err.text, rows[i].refused);
+		if (rows[i].refused)
+			continue;
+		assert_int_equal(now.filtering.value[NATXDP_CLASS_UDP], rows[i].udp_filtering);
+		assert_int_equal(now.filtering.value[NATXDP_CLASS_TCP], rows[i].tcp_filtering);
+		assert_int_equal(now.hairpin, rows[i].hairpin);
+	}
+}
+
+static void a_configuration_tells_its_profile(void **state)
+{
+	struct natxdp_config config = { 0 };
+	struct err err;
+
+	(void)state;
+	assert_int_equal(finish_text("", &err), 0);
+	profile_configure(&config, &now);
+	assert_int_equal(config.features, NATXDP_INBOUND_REFRESH);
+	assert_string_equal(profile_of(&config), "aws");
+	assert_int_equal(finish_text("profile = rfc\nlimit_flows = 5\n", &err), 0);
+	profile_configure(&config, &now);
+	assert_int_equal(config.features, NATXDP_INBOUND_REFRESH | NATXDP_HAIRPIN);
+	assert_string_equal(profile_of(&config), "rfc");
+	assert_int_equal(finish_text("profile = rfc\npooling = arbitrary\n", &err), 0);
+	profile_configure(&config, &now);
+	assert_string_equal(profile_of(&config), "custom");
+}
+
+static void sizes_come_from_the_interface(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t dev_mtu, mtu, mss;
+	} rows[] = {
+		{ "", 1500, 1500, 0 },
+		{ "", 9001, 1500, 0 },
+		{ "mss_clamp = auto\n", 1400, 1400, 1360 },
+		{ "mss_clamp = auto\n", 9001, 1500, 1460 },
+		{ "mss_clamp = auto\negress_mtu = 8500\n", 9001, 8500, 8460 },
+		{ "mss_clamp = auto\negress_mtu = off\n", 9001, 0, 8961 },
+		{ "mss_clamp = 1200\negress_mtu = off\n", 9001, 0, 1200 },
+	};
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		assert_int_equal(finish_text(rows[i].text, &err), 0);
+		assert_int_equal(plan_egress_mtu(&now, rows[i].dev_mtu), rows[i].mtu);
+		assert_int_equal(plan_mss_clamp(&now, rows[i].dev_mtu), rows[i].mss);
 	}
 }
 
@@ -244,6 +395,10 @@ int main(void)
 		cmocka_unit_test(one_key_can_be_read_from_a_broken_file),
 		cmocka_unit_test(what_is_printed_reads_back_the_same),
 		cmocka_unit_test(the_example_shows_every_key_with_its_default),
+		cmocka_unit_test(a_profile_gives_defaults_and_nothing_more),
+		cmocka_unit_test(defaults_follow_the_mapping),
+		cmocka_unit_test(a_configuration_tells_its_profile),
+		cmocka_unit_test(sizes_come_from_the_interface),
 		cmocka_unit_test(contradictions_are_found),
 		cmocka_unit_test(ticks_round_up),
 		cmocka_unit_test(host_ports_are_bits),

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The two entries of a flow in the making. The inbound key is claimed first:
+ * it is what makes the external port ours. Half an insert is undone.
+ */
+#ifndef NATXDP_PAIR_BPF_H
+#define NATXDP_PAIR_BPF_H
+
+#include "ports.bpf.h"
+
+/* The stack of a program and all that it calls is 512 bytes; a packet has its CPU for itself. */
+struct pair {
+	struct natxdp_flow out;
+	struct port_search search; /* with the inbound entry */
+	__u32 due;		   /* tick at which the flow is idle if nothing more comes */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pair);
+} open_pair SEC(".maps");
+
+/* What the answers to the translated packets of @key carry, but for the external end. */
+__noinline int pair_init(struct pair *p, const struct natxdp_key *key, __u32 now)
+{
+	struct natxdp_flow *out, *in;
+
+	if (!p || !key)
+		return -EINVAL;
+	__builtin_memset(p, 0, sizeof(*p));
+	out = &p->out;
+	in = &p->search.in;
+	out->key = *key;
+	out->first_seen = now;
+	out->last_seen = now;
+	in->key.saddr = key->daddr;
+	in->key.sport = key->dport;
+	in->key.proto = key->proto;
+	in->key.side = key->side ? NATXDP_SIDE_OUTSIDE : NATXDP_SIDE_SINGLE;
+	in->key.tenant = key->tenant;
+	in->new_saddr = key->daddr;
+	in->new_sport = key->dport;
+	in->new_daddr = key->saddr;
+	in->new_dport = key->sport;
+	in->first_seen = now;
+	in->last_seen = now;
+	in->flags = NATXDP_FLOW_INBOUND;
+	p->search.bare = key->proto != IPPROTO_TCP && key->proto != IPPROTO_UDP &&
+			 key->proto != IPPROTO_ICMP;
+	return 0;
+}
+
+/* The external end is known: complete both entries. */
+static __always_inline void pair_set_external(struct pair *p, __be32 addr, __be16 port, __u8 pool)
+{
+	p->search.in.key.daddr = addr;
+	p->search.in.key.dport = port;
+	p->search.in.pool = pool;
+	p->out.pool = pool;
+	p->out.new_saddr = addr;
+	p->out.new_sport = port;
+	p->out.new_daddr = p->search.in.key.saddr;
+	p->out.new_dport = p->search.in.key.sport;
+}
+
+/*
+ * The inbound entry stands at @in_slot; insert the outbound one. Returns its
+ * slot, or -EEXIST if another CPU was faster, -ENOSPC, -EINVAL; then the
+ * inbound entry is gone again.
+ */
+static __always_inline int pair_finish(struct pair *p, __u32 in_slot)
+{
+	struct natxdp_flow *in;
+	int slot;
+
+	p->out.peer = in_slot;
+	rewrite_prepare(&p->out);
+	slot = flow_claim(&p->out);
+	in = flow_at(in_slot);
+	if (!in)
+		return -EINVAL;
+	if (slot < 0) {
+		flow_remove(in, in_slot, p->out.first_seen);
+		return slot;
+	}
+	in->peer = slot;
+	due_by(slot / NATXDP_WAYS, p->due);
+	due_by(in_slot / NATXDP_WAYS, p->due);
+	return slot;
+}
+
+/* Insert both entries, all complete. Returns the outbound slot, or as pair_finish(). */
+__noinline int pair_claim(struct pair *p)
+{
+	int in_slot;
+
+	if (!p)
+		return -EINVAL;
+	rewrite_prepare(&p->search.in);
+	in_slot = flow_claim(&p->search.in);
+	return in_slot < 0 ? in_slot : pair_finish(p, in_slot);
+}
+
+/*
+ * Find an external port for @p and insert it. Paired pooling (RFC 4787, REQ-2):
+ * an inside host keeps its external address as long as that has ports.
+ * Returns the outbound slot, -EADDRNOTAVAIL if there is no port, or as
+ * pair_finish().
+ */
+__noinline int pair_allocate(struct pair *p)
+{
+	struct natxdp_config *cfg = config_get();
+	struct natxdp_key seed = {};
+	__u32 count, first, i;
+
+	if (!p || !cfg)
+		return -EINVAL;
+	count = cfg->pool_count;
+	if (!count || count > NATXDP_POOL_MAX)
+		return -EADDRNOTAVAIL;
+	seed.saddr = p->out.key.saddr;
+	if (cfg->features & NATXDP_POOLING_ARBITRARY)
+		seed.daddr = bpf_get_prandom_u32();
+	first = (__u32)(port_hash(&seed) >> 32) % count;
+	p->search.tried = 0;
+	for (i = 0; i < NATXDP_POOL_MAX; i++) {
+		if (i >= count)
+			break;
+		port_claim(&p->search, (first + i) % count);
+		if (p->search.slot != -EEXIST)
+			break;
+	}
+	count_event(NATXDP_EVENT_PORT_TRIES, p->search.tried);
+	if (p->search.slot < 0)
+		return p->search.slot == -EEXIST ? -EADDRNOTAVAIL : p->search.slot;
+	pair_set_external(p, p->search.in.key.daddr, p->search.in.key.dport, p->search.in.pool);
+	return pair_finish(p, p->search.slot);
+}
+
+#endif

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Endpoint-independent mapping, the three kinds of filtering, hairpinning. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/bpf.h>
+
+#include <cmocka.h>
+
+#include "box.h"
+
+#define HOST "10.77.0.2"
+#define OTHER "10.77.0.3"
+#define SERVER "198.51.100.7"
+#define SERVER2 "198.51.100.8"
+#define EXTERNAL "203.0.113.1"
+
+enum {
+	EDF = NATXDP_FILTERING_ENDPOINT_DEPENDENT,
+	ADF = NATXDP_FILTERING_ADDRESS_DEPENDENT,
+	EIF = NATXDP_FILTERING_ENDPOINT_INDEPENDENT
+};
+enum { EIM = NATXDP_MAPPING_ENDPOINT_INDEPENDENT };
+
+static struct frame packet(uint8_t proto, const char *from, uint16_t sport, const char *to,
+			   uint16_t dport)
+{
+	struct frame f = { .proto = proto, .sport = sport, .dport = dport, .payload = 20 };
+
+	f.saddr = addr(from);
+	f.daddr = addr(to);
+	if (proto == IPPROTO_TCP)
+		f.tcp_flags = 0x02;
+	if (proto == IPPROTO_ICMP)
+		f.icmp_type = 8;
+	return f;
+}
+
+/* RFC 4787, REQ-1; RFC 5382, REQ-1; RFC 5508, REQ-1a: one external end for all destinations. */
+static void one_end(bool two, uint8_t proto)
+{
+	struct box_options options = { .two_armed = two, .mapping = EIM };
+	struct box *box = box_open(&options);
+	enum box_side side = two ? BOX_INSIDE : BOX_SINGLE;
+	struct frame a = packet(proto, HOST, 5000, SERVER, 53);
+	struct frame b = packet(proto, HOST, 5000, SERVER2, 53);
+	struct frame c = packet(proto, HOST, 5000, SERVER, 54);
+	struct frame d = packet(proto, HOST, 5001, SERVER, 53);
+	struct frame e = packet(proto, OTHER, 5000, SERVER, 53);
+	struct output oa, o;
+
+	box_run(box, side, &a, &oa);
+	assert_int_equal(oa.reason, NATXDP_OUT_FORWARDED);
+	assert_true(oa.sound);
+	box_run(box, side, &b, &o);
+	assert_int_equal(o.f.sport, oa.f.sport);
+	assert_int_equal(o.f.saddr, oa.f.saddr);
+	box_run(box, side, &c, &o);
+	assert_int_equal(o.f.sport, oa.f.sport);
+	box_run(box, side, &d, &o);
+	assert_int_not_equal(o.f.sport, oa.f.sport);
+	box_run(box, side, &e, &o);
+	assert_int_not_equal(o.f.sport, oa.f.sport);
+	box_close(box);
+}
+
+static void test_mapping(void **state)
+{
+	(void)state;
+	one_end(true, IPPROTO_UDP);
+	one_end(true, IPPROTO_TCP);
+	one_end(true, IPPROTO_ICMP);
+	one_end(false, IPPROTO_UDP);
+}
+
+/* Who may send to the mapped port: its own remote end, that address, anybody. */
+static void filtering(bool two, uint8_t proto, uint32_t kind, bool other_port, bool other_addr)
+{
+	struct box_options options = { .two_armed = two, .mapping = EIM, .filtering = kind };
+	struct box *box = box_open(&options);
+	struct frame f = packet(proto, HOST, 5000, SERVER, 53), in;
+	struct output out, o;
+
+	box_run(box, two ? BOX_INSIDE : BOX_SINGLE, &f, &out);
+	in = packet(proto, SERVER, 53, EXTERNAL, out.f.sport);
+	box_run(box, two ? BOX_OUTSIDE : BOX_SINGLE, &in, &o);
+	assert_int_equal(o.reason, NATXDP_IN_FORWARDED);
+
+	in = packet(proto, SERVER, 999, EXTERNAL, out.f.sport);
+	box_run(box, two ? BOX_OUTSIDE : BOX_SINGLE, &in, &o);
+	assert_int_equal(o.reason, other_port ? NATXDP_IN_FORWARDED : NATXDP_DROP_UNSOLICITED);
+	if (other_port) {
+		assert_true(o.sound);
+		assert_int_equal(o.f.saddr, addr(SERVER));
+		assert_int_equal(o.f.sport, 999);
+		assert_int_equal(o.f.daddr, addr(HOST));
+		assert_int_equal(o.f.dport, 5000);
+		f.dport = 999; /* and the answer goes out of the same port */
+		f.tcp_flags = 0x12;
+		box_run(box, two ? BOX_INSIDE : BOX_SINGLE, &f, &o);
+		assert_int_equal(o.reason, NATXDP_OUT_FORWARDED);
+		assert_int_equal(o.f.sport, out.f.sport);
+	}
+	in = packet(proto, SERVER2, 53, EXTERNAL, out.f.sport);
+	box_run(box, two ? BOX_OUTSIDE : BOX_SINGLE, &in, &o);
+	assert_int_equal(o.reason, other_addr ? NATXDP_IN_FORWARDED : NATXDP_DROP_UNSOLICITED);
+	/* to another port nobody may send, and no segment but a SYN opens anything */
+	in.dport++;
+	box_run(box, two ? BOX_OUTSIDE : BOX_SINGLE, &in, &o);
+	assert_int_equal(o.reason, NATXDP_DROP_UNSOLICITED);
+	if (proto == IPPROTO_TCP) {
+		in = packet(proto, "198.51.100.77", 53, EXTERNAL, out.f.sport);
+		in.tcp_flags = 0x10;
+		box_run(box, two ? BOX_OUTSIDE : BOX_SINGLE, &in, &o);
+		assert_int_equal(o.reason, NATXDP_DROP_UNSOLICITED);
+	}
+	box_close(box);
+}
+
+static void test_filtering(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		filtering(i & 1, i & 2 ? IPPROTO_TCP : IPPROTO_UDP, EDF, false, false);
+		filtering(i & 1, i & 2 ? IPPROTO_TCP : IPPROTO_UDP, ADF, true, false);
+		filtering(i & 1, i & 2 ? IPPROTO_TCP : IPPROTO_UDP, EIF, true, true);
+	}
+}
+
+/* RFC 4787, REQ-9: by the mapped port, and with the sender's external end as source. */
+static void hairpin(bool two, uint8_t proto)
+{
+	struct box_options options = {
+		.two_armed = two, .mapping = EIM, .filtering = EIF, .features = NATXDP_HAIRPIN
+	};
+	struct box *box = box_open(&options);
+	enum box_side side = two ? BOX_INSIDE : BOX_SINGLE;
+	struct frame host = packet(proto, HOST, 5000, SERVER, 53), f;
+	uint16_t mapped, mine;
+	struct output o;
+
+	box_run(box, side, &host, &o);
+	mapped = o.f.sport;
+	f = packet(proto, OTHER, 6000, EXTERNAL, mapped);
+	box_run(box, side, &f, &o);
+	assert_int_equal(o.reason, NATXDP_OUT_FORWARDED);
+	assert_int_equal(o.verdict, two ? XDP_REDIRECT : XDP_TX);
+	assert_true(o.sound);
+	assert_int_equal(o.f.saddr, addr(EXTERNAL));
+	assert_int_equal(o.f.daddr, addr(HOST));
+	assert_int_equal(o.f.dport, 5000);
+	assert_int_equal(o.f.ttl, 63);
+	mine = o.f.sport;
+	assert_int_not_equal(mine, mapped);
+	if (two)
+		assert_memory_equal(o.f.dst_mac, box_host_mac, 6);
+
+	f = packet(proto, HOST, 5000, EXTERNAL, mine);
+	f.tcp_flags = 0x12;
+	box_run(box, side, &f, &o);
+	assert_int_equal(o.reason, NATXDP_IN_FORWARDED);
+	assert_true(o.sound);
+	assert_int_equal(o.f.saddr, addr(EXTERNAL));
+	assert_int_equal(o.f.sport, mapped);
+	assert_int_equal(o.f.daddr, addr(OTHER));
+	assert_int_equal(o.f.dport, 6000);
+	/* the sender's end is the same to the outside world */
+	f = packet(proto, OTHER, 6000, SERVER, 53);
+	box_run(box, side, &f, &o);
+	assert_int_equal(o.f.sport, mine);
+	/* a port that nobody has is the box's own business */
+	f = packet(proto, OTHER, 6000, EXTERNAL, mapped == 2000 ? 2001 : 2000);
+	box_run(box, side, &f, &o);
+	assert_int_equal(o.reason, NATXDP_PASS_HOST);
+	box_close(box);
+}
+
+static void test_hairpin(void **state)
+{
+	(void)state;
+	hairpin(true, IPPROTO_UDP);
+	hairpin(true, IPPROTO_TCP);
+	hairpin(false, IPPROTO_UDP);
+}
+
+/* Without the feature, or where the filtering forbids it, nothing turns back. */
+static void test_hairpin_refused(void **state)
+{
+	struct box_options options = {
+		.two_armed = true, .mapping = EIM, .filtering = ADF, .features = NATXDP_HAIRPIN
+	};
+	struct box *box = box_open(&options);
+	struct frame host = packet(IPPROTO_UDP, HOST, 5000, SERVER, 53), f;
+	unsigned int before, after, dead;
+	struct output o;
+
+	(void)state;
+	box_run(box, BOX_INSIDE, &host, &o);
+	f = packet(IPPROTO_UDP, OTHER, 6000, EXTERNAL, o.f.sport);
+	box_count(box, &before, &dead);
+	box_run(box, BOX_INSIDE, &f, &o);
+	assert_int_equal(o.reason, NATXDP_DROP_UNSOLICITED);
+	/* the sender's mapping, made to look, goes again */
+	do {
+		box_count(box, &after, &dead);
+	} while (after != before || dead);
+	box_close(box);
+}
+
+/* Mappings live as long as their flows, and nothing of them stays. */
+static void test_expiry(void **state)
+{
+	struct box_options options = { .two_armed = true,
+				       .mapping = EIM,
+				       .filtering = ADF,
+				       .features = NATXDP_HAIRPIN,
+				       .timeout = 0.7 };
+	struct box *box = box_open(&options);
+	unsigned int i, live, dead;
+	struct frame f;
+	struct output o;
+
+	(void)state;
+	for (i = 0; i < 200; i++) {
+		f = packet(IPPROTO_UDP, HOST, 5000 + i / 10, SERVER, 53 + i % 10);
+		box_run(box, BOX_INSIDE, &f, &o);
+		assert_int_equal(o.reason, NATXDP_OUT_FORWARDED);
+	}
+	box_count(box, &live, &dead);
+	/* 200 flows, 20 mappings, 20 remote addresses that may send */
+	assert_int_equal(live, 2 * (200 + 20 + 20));
+	assert_true(box_wait(box, 0, 8));
+	assert_int_equal(box_event(box, NATXDP_EVENT_FLOWS_OPENED), 200);
+	assert_int_equal(box_event(box, NATXDP_EVENT_FLOWS_EXPIRED), 200);
+	box_close(box);
+}
+
+/* All ports of the address, but each for one inside end only. */
+static void test_exhaustion(void **state)
+{
+	struct box_options options = { .mapping = EIM, .port_min = 5000, .port_max = 5019 };
+	struct box *box = box_open(&options);
+	unsigned int i;
+	struct frame f;
+	struct output o;
+
+	(void)state;
+	for (i = 0; i < 20; i++) {
+		f = packet(IPPROTO_UDP, HOST, 100 + i, i & 1 ? SERVER : SERVER2, 53);
+		box_run(box, BOX_SINGLE, &f, &o);
+		assert_int_equal(o.reason, NATXDP_OUT_FORWARDED);
+	}
+	f = packet(IPPROTO_UDP, HOST, 99, "198.51.100.9", 53);
+	box_run(box, BOX_SINGLE, &f, &o);
+	assert_true(o.reason == NATXDP_REPLY_NO_PORT);
+	f = packet(IPPROTO_UDP, HOST, 100, "198.51.100.9", 53);
+	box_run(box, BOX_SINGLE, &f, &o);
+	assert_int_equal(o.reason, NATXDP_OUT_FORWARDED);
+	box_close(box);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_mapping), cmocka_unit_test(test_filtering),
+		cmocka_unit_test(test_hairpin), cmocka_unit_test(test_hairpin_refused),
+		cmocka_unit_test(test_expiry),	cmocka_unit_test(test_exhaustion),
+	};
+
+	return cmocka_run_group_tests_name("prog/mapping", tests, NULL, NULL);
+}
