@@ -22,7 +22,7 @@ endif
 WARNINGS := -Wall -Wextra -Werror
 CFLAGS ?= -O2 -g
 LOCAL_CFLAGS := -std=gnu11 $(WARNINGS) -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
-	-D_GNU_SOURCE -Iinclude -Iloader -Ibuild -Ibuild/bpf $(LIB_CFLAGS)
+	-D_GNU_SOURCE -Iinclude -Iloader -Ibuild -Ibuild/bpf -Ibuild/selftests/bench $(LIB_CFLAGS)
 # The kernel dictates what BPF programs and callbacks are passed, used or not.
 BPF_CFLAGS := -target bpf -mcpu=v3 -g -O2 $(WARNINGS) -Wno-unused-parameter \
 	-Iinclude -Ibpf $(BPF_SYSTEM_INCLUDE)
