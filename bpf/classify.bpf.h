@@ -142,15 +142,17 @@ static __always_inline int classify(const struct natxdp_key *key, enum packet_ki
 	if (is_forged(key))
 		return NATXDP_DROP_MARTIAN;
 	/* a DHCP server may answer to an address that the host does not have yet */
-	if (key->proto == IPPROTO_UDP && key->dport == UDP_BOOTPC && kind == PACKET_PORTS &&
-	    key->side != NATXDP_SIDE_INSIDE)
+	from_inside = key->side != NATXDP_SIDE_OUTSIDE && in_prefixes(&inside_nets, key->saddr);
+	if (key->proto == IPPROTO_UDP && key->dport == UDP_BOOTPC && key->sport == bpf_htons(67) &&
+	    kind == PACKET_PORTS && key->side != NATXDP_SIDE_INSIDE && !from_inside &&
+	    !in_prefixes(&inside_nets, key->daddr))
 		return NATXDP_PASS_HOST;
 
-	from_inside = key->side != NATXDP_SIDE_OUTSIDE && in_prefixes(&inside_nets, key->saddr);
 	own = bpf_map_lookup_elem(&own_addrs, &key->daddr);
 	if (own) {
 		if (from_inside || key->side == NATXDP_SIDE_INSIDE)
-			return classify_turning(key, kind, cfg, *own);
+			return classify_turning(key, kind, cfg,
+						from_inside ? *own : NATXDP_OWN_ADDR);
 		return classify_own(key, kind, tcp_flags, cfg);
 	}
 	if (key->side == NATXDP_SIDE_OUTSIDE)

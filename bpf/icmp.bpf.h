@@ -91,7 +91,7 @@ static __always_inline int icmp_error_key(const struct icmp_error *e, struct nat
 			return -EINVAL;
 		return 0;
 	}
-	return -EINVAL;
+	return 0; /* no ports */
 }
 
 /* Replace a checksum field. Returns what that adds to a sum over it. */
@@ -122,6 +122,8 @@ static __always_inline __u32 icmp_translate_l4(const struct icmp_error *e,
 		echo->id = f->new_sport | f->new_dport;
 		return delta + icmp_fix_check(&echo->checksum, delta);
 	}
+	if (e->quoted->protocol != IPPROTO_TCP && e->quoted->protocol != IPPROTO_UDP)
+		return 0;
 	delta = csum_swap16(ports[0], f->new_dport) + csum_swap16(ports[1], f->new_sport);
 	ports[0] = f->new_dport;
 	ports[1] = f->new_sport;
@@ -133,7 +135,8 @@ static __always_inline __u32 icmp_translate_l4(const struct icmp_error *e,
 			udp->check = 0xffff;
 		return delta;
 	}
-	if ((void *)(tcp + 1) <= e->end && e->len >= sizeof(struct icmphdr) + 20 + sizeof(*tcp))
+	if ((void *)(tcp + 1) <= e->end &&
+	    e->len >= sizeof(struct icmphdr) + e->quoted->ihl * 4 + sizeof(*tcp))
 		delta += icmp_fix_check(&tcp->check, csum_fold(addrs + delta));
 	return delta;
 }
@@ -152,7 +155,7 @@ static __always_inline void icmp_translate(struct icmp_error *e, const struct na
 	icmp_fix_check(&e->icmp->checksum, csum_fold(delta));
 
 	/* a router on the outside keeps its address, one on the inside is hidden */
-	if (!(f->flags & NATXDP_FLOW_INBOUND))
+	if (!(f->flags & NATXDP_FLOW_INBOUND) || f->flags & NATXDP_FLOW_HAIRPIN)
 		source = f->new_saddr;
 	addrs = csum_swap32(e->ip->saddr, source) + csum_swap32(e->ip->daddr, f->new_daddr);
 	e->ip->saddr = source;
@@ -164,9 +167,9 @@ static __always_inline void icmp_translate(struct icmp_error *e, const struct na
  * An error about no flow of ours: the host's own business, or nobody's. The
  * host's own are those about packets that came from a port of the host.
  */
-static __always_inline int icmp_error_unknown(const struct natxdp_key *key, __u32 side)
+static __always_inline int icmp_error_unknown(const struct natxdp_key *key)
 {
-	if (side == NATXDP_SIDE_INSIDE || !bpf_map_lookup_elem(&own_addrs, &key->daddr))
+	if (!bpf_map_lookup_elem(&own_addrs, &key->daddr))
 		return NATXDP_DROP_ICMP;
 	if (key->proto != IPPROTO_ICMP && !port_is_host(bpf_ntohs(key->dport)))
 		return NATXDP_DROP_ICMP;
@@ -198,7 +201,7 @@ __noinline int icmp_error(struct xdp_md *ctx, __u32 side)
 	slot = flow_find(&key);
 	f = slot == NATXDP_SLOT_NONE ? NULL : flow_at(slot);
 	if (!f)
-		return not_opened(icmp_error_unknown(&key, side));
+		return not_opened(icmp_error_unknown(&key));
 	icmp_translate(&e, f);
 	return slot;
 }

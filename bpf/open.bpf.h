@@ -56,6 +56,23 @@ static __always_inline __u32 first_timeout(const struct natxdp_config *cfg, __u8
 }
 
 /*
+ * What lets a remote address in may be left from a mapping that has gone, with
+ * another external end: nobody holds it then. Remove it.
+ */
+__noinline int mapping_outlived(__u32 slot, const struct natxdp_flow *external, __u32 now)
+{
+	struct natxdp_flow *f = flow_at(slot), *peer;
+
+	if (!f || !external ||
+	    (f->new_saddr == external->new_saddr && f->new_sport == external->new_sport))
+		return 0;
+	peer = flow_peer(f);
+	if (peer)
+		flow_remove(peer, f->peer, now);
+	return flow_remove(f, slot, now);
+}
+
+/*
  * The mapping of the inside end in @flow, made if there is none, and held.
  * @remote is 0, or the address that is to be let in. With @external the
  * external end is given, else it is allocated. Returns the entry's slot,
@@ -73,10 +90,12 @@ __noinline int mapping_get(struct pair *p, const struct natxdp_key *flow, __be32
 		return -EINVAL;
 	mapping_key(flow, remote, &key);
 	for (tries = 0; tries < 2; tries++) {
+		now = ticks_now();
 		slot = flow_find(&key);
+		if (slot >= 0 && external)
+			mapping_outlived(slot, external, now);
 		if (slot >= 0 && mapping_hold(slot, &key))
 			return slot;
-		now = ticks_now();
 		pair_init(p, &key, now);
 		p->out.packets = 1; /* held by the caller from the beginning */
 		p->due = now + cfg->timeout[NATXDP_TIMEOUT_UDP];
@@ -125,6 +144,29 @@ __noinline int open_route(struct xdp_md *ctx, const struct open_request *req, __
 	return index < 0 ? not_opened(NATXDP_DROP_INTERNAL) : index;
 }
 
+/*
+ * The way to the inside host of a mapping: a router that is not in the host's
+ * routes is the one from which the mapping's first packet came.
+ */
+__noinline int open_reach(struct xdp_md *ctx, const struct open_request *req,
+			  const struct natxdp_flow *mapping)
+{
+	struct next_hop_answer answer = {};
+	struct next_hop_query q = {};
+
+	if (!req || !mapping)
+		return not_opened(NATXDP_DROP_INTERNAL);
+	if (!req->key.side)
+		return NEXT_HOP_REFLECT;
+	q.saddr = req->key.saddr;
+	q.daddr = mapping->new_daddr;
+	q.ifindex = req->ifindex;
+	next_hop_find(ctx, &q, &answer);
+	if (answer.dev > NATXDP_DEV_OUTSIDE)
+		return answer.index < 0 ? not_opened(NATXDP_DROP_INTERNAL) : answer.index;
+	return mapping->next_hop ? mapping->next_hop : not_opened(NATXDP_DROP_NO_ROUTE);
+}
+
 /* Count a new flow of an inside host against its limits. Returns 0 or a reason, not_opened(). */
 static __always_inline int open_admit(const struct natxdp_config *cfg, __be32 inside, __u8 *flags)
 {
@@ -158,11 +200,22 @@ __noinline int open_undo(struct pair *p, int err)
 	return slot == NATXDP_SLOT_NONE ? open_failed(err) : (int)slot;
 }
 
+/* Remember at the inbound entry of a mapping how its inside host was last reached. */
+__noinline int mapping_reach(__u32 slot, __u32 next_hop)
+{
+	struct natxdp_flow *out = flow_at(slot), *in;
+
+	in = out ? flow_at(out->peer) : NULL;
+	if (in)
+		in->next_hop = next_hop;
+	return 0;
+}
+
 /*
  * Take the mapping of the inside end of @key, and let its remote address in
  * where the filtering asks for that. Returns the mapping's slot or an error.
  */
-__noinline int open_mapping(struct pair *p, const struct natxdp_key *key)
+__noinline int open_mapping(struct pair *p, const struct natxdp_key *key, __u32 next_hop)
 {
 	struct natxdp_config *cfg = config_get();
 	struct natxdp_flow *external;
@@ -174,12 +227,15 @@ __noinline int open_mapping(struct pair *p, const struct natxdp_key *key)
 	slot = mapping_get(p, key, 0, NULL);
 	if (slot < 0)
 		return slot;
+	mapping_reach(slot, next_hop);
 	external = flow_at(slot);
 	if (!external || cfg->filtering[class_of(key->proto)] != NATXDP_FILTERING_ADDRESS_DEPENDENT)
 		return slot;
 	let_in = mapping_get(p, key, key->daddr, external);
-	if (let_in >= 0)
+	if (let_in >= 0) {
+		mapping_reach(let_in, next_hop);
 		return slot;
+	}
 	mapping_key(key, 0, &all);
 	mapping_release(&all, ticks_now());
 	return let_in;
@@ -208,7 +264,7 @@ __noinline int open_leaving(struct xdp_md *ctx, const struct open_request *req)
 	if (err)
 		return err;
 	if (cfg->mapping[class_of(req->key.proto)]) {
-		err = open_mapping(p, &req->key);
+		err = open_mapping(p, &req->key, in);
 		external = err < 0 ? NULL : flow_at(err);
 		if (!external) {
 			if (flags & NATXDP_FLOW_COUNTED)
@@ -269,6 +325,8 @@ __noinline int open_invited(struct xdp_md *ctx, const struct open_request *req)
 						     req->key.saddr);
 	if (!mapping)
 		return not_opened(NATXDP_DROP_UNSOLICITED);
+	if (in_prefixes(&inside_nets, req->key.saddr))
+		return not_opened(NATXDP_DROP_MARTIAN);
 	key.saddr = mapping->new_daddr;
 	key.sport = mapping->new_dport;
 	key.daddr = req->key.saddr;
@@ -277,7 +335,9 @@ __noinline int open_invited(struct xdp_md *ctx, const struct open_request *req)
 	key.side = req->key.side ? NATXDP_SIDE_INSIDE : NATXDP_SIDE_SINGLE;
 	if (bpf_map_lookup_elem(&blocked, &key.saddr))
 		return not_opened(NATXDP_DROP_BLOCKED);
-	in = open_route(ctx, req, key.daddr, key.saddr, NATXDP_SIDE_INSIDE);
+	if (req->ttl <= 1)
+		return not_opened(NATXDP_REPLY_TTL);
+	in = open_reach(ctx, req, mapping);
 	if (in < 0)
 		return in;
 	out = open_route(ctx, req, key.saddr, key.daddr, NATXDP_SIDE_OUTSIDE);
@@ -286,7 +346,7 @@ __noinline int open_invited(struct xdp_md *ctx, const struct open_request *req)
 	err = open_admit(cfg, key.saddr, &flags);
 	if (err)
 		return err;
-	err = open_mapping(p, &key);
+	err = open_mapping(p, &key, in);
 	external = err < 0 ? NULL : flow_at(err);
 	if (!external) {
 		if (flags & NATXDP_FLOW_COUNTED)
@@ -338,7 +398,11 @@ __noinline int open_hairpin(struct xdp_md *ctx, const struct open_request *req)
 	saddr = req->key.saddr; /* Linux 6.1 takes no argument of a function as a key */
 	if (bpf_map_lookup_elem(&blocked, &saddr) || bpf_map_lookup_elem(&blocked, &other.saddr))
 		return not_opened(NATXDP_DROP_BLOCKED);
-	to = open_route(ctx, req, req->key.saddr, other.saddr, NATXDP_SIDE_INSIDE);
+	if (req->key.proto == IPPROTO_TCP && !tcp_is_opening(req->tcp_flags))
+		return not_opened(NATXDP_DROP_UNSOLICITED);
+	if (req->ttl <= 1)
+		return not_opened(NATXDP_REPLY_TTL);
+	to = open_reach(ctx, req, target);
 	if (to < 0)
 		return to;
 	back = open_route(ctx, req, other.saddr, req->key.saddr, NATXDP_SIDE_INSIDE);
@@ -347,7 +411,7 @@ __noinline int open_hairpin(struct xdp_md *ctx, const struct open_request *req)
 	err = open_admit(cfg, req->key.saddr, &flags);
 	if (err)
 		return err;
-	err = open_mapping(p, &req->key);
+	err = open_mapping(p, &req->key, back);
 	external = err < 0 ? NULL : flow_at(err);
 	if (!external) {
 		if (flags & NATXDP_FLOW_COUNTED)
@@ -403,7 +467,7 @@ static __always_inline int flow_open(struct xdp_md *ctx, const struct open_reque
 	what = classify(&req->key, req->kind, req->tcp_flags, cfg);
 	if (what >= 0)
 		return not_opened(what);
-	if (req->ttl <= 1)
+	if (req->ttl <= 1 && what == CLASSIFY_LEAVING)
 		return not_opened(NATXDP_REPLY_TTL);
 	switch (what) {
 	case CLASSIFY_INVITED:
