@@ -31,7 +31,7 @@ struct box_options {
 	uint32_t egress_mtu;	     /* 0: no limit */
 	uint32_t mapping;	     /* enum natxdp_mapping, of every protocol */
 	uint32_t filtering;	     /* enum natxdp_filtering, of every protocol */
-	uint32_t features; /* enum natxdp_features, but inbound refresh is on without it */
+	uint32_t features; /* enum natxdp_features, but NATXDP_INBOUND_REFRESH turns that off */
 	uint32_t limit_flows, limit_rate;
 	uint32_t mss_clamp;
 	bool inactive;

@@ -165,6 +165,39 @@ static void test_expiry(void **state)
 	box_close(box);
 }
 
+/* Answers alone keep a flow alive, unless inbound_refresh is off. Returns for how long. */
+static double lives_on_answers(uint32_t features)
+{
+	struct box_options options = { .timeout = 1, .features = features };
+	struct box *box = box_open(&options);
+	struct frame f = datagram(1), answer;
+	double start = seconds(), lived;
+	struct output out;
+
+	box_run(box, BOX_SINGLE, &f, &out);
+	answer = f;
+	answer.saddr = out.f.daddr;
+	answer.daddr = out.f.saddr;
+	answer.sport = out.f.dport;
+	answer.dport = out.f.sport;
+	do {
+		box_run(box, BOX_SINGLE, &answer, &out);
+		lived = seconds() - start;
+	} while (out.reason == NATXDP_IN_FORWARDED && lived < 5);
+	box_close(box);
+	return lived;
+}
+
+static void test_inbound_refresh(void **state)
+{
+	double lived = lives_on_answers(NATXDP_INBOUND_REFRESH); /* turns it off, see box.h */
+
+	(void)state;
+	print_message("# timeout 1 s, answers alone: gone after %.2f s\n", lived);
+	assert_true(lived >= 1 && lived < 4);
+	assert_true(lives_on_answers(0) >= 5);
+}
+
 /* FIN and RST shorten the timeout of a flow that the sweeper meant to leave alone. */
 static void test_closing_expires_early(void **state)
 {
@@ -245,8 +278,11 @@ static void test_race(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_capacity), cmocka_unit_test(test_churn),
-		cmocka_unit_test(test_expiry),	 cmocka_unit_test(test_closing_expires_early),
+		cmocka_unit_test(test_capacity),
+		cmocka_unit_test(test_churn),
+		cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_inbound_refresh),
+		cmocka_unit_test(test_closing_expires_early),
 		cmocka_unit_test(test_race),
 	};
 
