@@ -2,7 +2,6 @@
 #include "settings.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "err.h"
@@ -88,48 +87,44 @@ bool settings_given(const struct settings *settings, const struct setting *setti
 	return settings->given >> (setting - settings_table) & 1;
 }
 
+static struct keys keys_of(struct settings *settings)
+{
+	struct keys keys = {
+		.table = settings_table,
+		.fields = settings,
+		.size = sizeof(*settings),
+		.given = &settings->given,
+		.manual = "natxdp.conf(5)",
+	};
+
+	return keys;
+}
+
 const struct setting *settings_find(const char *key)
 {
-	for (const struct setting *s = settings_table; s->key; s++) {
-		if (!strcmp(s->key, key))
-			return s;
-	}
-	return NULL;
+	return keys_find(settings_table, key);
 }
 
 void settings_init(struct settings *settings)
 {
-	struct reason why;
+	struct keys keys = keys_of(settings);
 
-	memset(settings, 0, sizeof(*settings));
-	for (const struct setting *s = settings_table; s->key; s++) {
-		/* a default that is no valid value is a bug that no test run survives */
-		if (s->kind->parse(s->kind, s->initial, settings_field(settings, s), &why))
-			abort();
-	}
+	keys_init(&keys);
 }
 
 int settings_set(struct settings *settings, const struct setting *setting, const char *text,
 		 const char *source, struct err *err)
 {
-	struct settings *before;
-	struct reason why;
-	int ret;
+	struct keys keys = keys_of(settings);
 
-	before = malloc(sizeof(*before));
-	if (!before)
-		return err_set(err, STATUS_SYSTEM, ENOMEM, "out of memory");
-	*before = *settings;
-	ret = setting->kind->parse(setting->kind, text, settings_field(settings, setting), &why);
-	if (ret) {
-		*settings = *before;
-		ret = err_set(err, STATUS_CONFIG, ret, "%s: %s = %.80s: %s", source, setting->key,
-			      text, why.text);
-	} else {
-		settings->given |= 1ull << (setting - settings_table);
-	}
-	free(before);
-	return ret;
+	return keys_set(&keys, setting, text, source, err);
+}
+
+int settings_read(struct settings *settings, const char *path, const char *only, struct err *err)
+{
+	struct keys keys = keys_of(settings);
+
+	return keys_read(&keys, path, only, err);
 }
 
 const struct prefix_list *settings_no_nat(const struct settings *settings)
@@ -181,11 +176,10 @@ int settings_check(const struct settings *settings, struct err *err)
 
 void settings_print(const struct settings *settings, FILE *out)
 {
-	for (const struct setting *s = settings_table; s->key; s++) {
-		fprintf(out, "%s = ", s->key);
-		s->kind->print(s->kind, (const char *)settings + s->offset, out);
-		fputc('\n', out);
-	}
+	struct settings copy = *settings;
+	struct keys keys = keys_of(&copy);
+
+	keys_print(&keys, out);
 }
 
 uint32_t settings_ticks(uint32_t ms)

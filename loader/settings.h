@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "keys.h"
 #include "values.h"
 
 struct err;
@@ -40,14 +41,6 @@ struct settings {
 	uint64_t given; /* bits by index in settings_table: set by somebody, no default */
 };
 
-struct setting {
-	const char *key;
-	const struct value_kind *kind;
-	size_t offset;
-	const char *initial;
-	const char *help;
-};
-
 /* Ends with an entry whose key is NULL. */
 extern const struct setting settings_table[];
 
@@ -65,11 +58,7 @@ void *settings_field(struct settings *settings, const struct setting *setting);
 int settings_set(struct settings *settings, const struct setting *setting, const char *text,
 		 const char *source, struct err *err);
 
-/*
- * Reads a file over what is there. With @only, every other key is skipped
- * unread, so that a command which needs one value works whatever the state
- * of the rest. On failure @settings is unchanged.
- */
+/* As keys_read(). */
 int settings_read(struct settings *settings, const char *path, const char *only, struct err *err);
 
 /* Finds values that are good alone but contradict each other. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "err.h"
-#include "settings.h"
+#include "keys.h"
 
 enum { LINE_MAX_LEN = 190 }; /* inih cuts lines at 200 bytes without a word */
 
@@ -20,8 +20,8 @@ struct reader {
 	const char *only;
 	unsigned int line;
 	bool continued;
-	struct settings settings;
-	unsigned int seen[64];	    /* by index in the table: the line, 0 for none */
+	struct keys keys; /* over a copy of the fields */
+	unsigned int seen[KEYS_MAX];	    /* by index in the table: the line, 0 for none */
 	const struct setting *open; /* the key whose value may still go on */
 	unsigned int open_line;
 	char *text;
@@ -57,7 +57,7 @@ static int finish_value(struct reader *r)
 	if (!r->open)
 		return 0;
 	snprintf(source, sizeof(source), "%s:%u", r->path, r->open_line);
-	ret = settings_set(&r->settings, r->open, r->text, source, r->err);
+	ret = keys_set(&r->keys, r->open, r->text, source, r->err);
 	r->open = NULL;
 	free(r->text);
 	r->text = NULL;
@@ -66,16 +66,16 @@ static int finish_value(struct reader *r)
 
 static int begin_value(struct reader *r, const char *name, const char *value)
 {
-	const struct setting *setting = settings_find(name);
+	const struct setting *setting = keys_find(r->keys.table, name);
 	unsigned int *seen;
 
 	if (r->only && strcmp(name, r->only))
 		return 0;
 	if (!setting)
 		return err_set(r->err, STATUS_CONFIG, EINVAL,
-			       "%s:%u: %.60s: no such key: natxdp.conf(5) lists them", r->path,
-			       r->line, name);
-	seen = &r->seen[setting - settings_table];
+			       "%s:%u: %.60s: no such key: %s lists them", r->path, r->line,
+			       name, r->keys.manual);
+	seen = &r->seen[setting - r->keys.table];
 	if (*seen)
 		return err_set(r->err, STATUS_CONFIG, EINVAL,
 			       "%s:%u: %s: given before in line %u: keep one of the two", r->path,
@@ -119,23 +119,29 @@ static int take_pair(void *user, const char *section, const char *name, const ch
 	return !r->ret;
 }
 
-int settings_read(struct settings *settings, const char *path, const char *only, struct err *err)
+int keys_read(const struct keys *keys, const char *path, const char *only, struct err *err)
 {
 	struct reader *r = calloc(1, sizeof(*r));
+	void *copy = malloc(keys->size);
 	int line, ret;
 
-	if (!r)
-		return err_set(err, STATUS_SYSTEM, ENOMEM, "out of memory");
+	if (!r || !copy) {
+		ret = err_set(err, STATUS_SYSTEM, ENOMEM, "out of memory");
+		goto out;
+	}
 	r->file = fopen(path, "re");
 	if (!r->file) {
 		ret = err_set(err, STATUS_CONFIG, errno, "%s: cannot read: %s", path,
 			      strerror(errno));
 		goto out;
 	}
+	memcpy(copy, keys->fields, keys->size);
 	r->path = path;
 	r->only = only;
 	r->err = err;
-	r->settings = *settings;
+	r->keys = *keys;
+	r->keys.fields = copy;
+	r->keys.given = (uint64_t *)((char *)copy + ((char *)keys->given - (char *)keys->fields));
 	line = ini_parse_stream(read_line, r, take_pair, r);
 	if (!r->ret && line && !only)
 		r->ret = err_set(err, STATUS_CONFIG, EINVAL, "%s:%d: not of the form 'key = value'",
@@ -144,10 +150,11 @@ int settings_read(struct settings *settings, const char *path, const char *only,
 		r->ret = finish_value(r);
 	ret = r->ret;
 	if (!ret)
-		*settings = r->settings;
+		memcpy(keys->fields, copy, keys->size);
 	free(r->text);
 	fclose(r->file);
 out:
+	free(copy);
 	free(r);
 	return ret;
 }
