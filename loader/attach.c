@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "instance.h"
 #include "nat.h"
 #include "pins.h"
 #include "plan.h"
@@ -43,8 +44,9 @@ static void program_name(uint32_t id, char name[BPF_OBJ_NAME_LEN])
 	close(fd);
 }
 
-int attach_check_free(const struct plan *plan, struct err *err)
+int attach_check_free_but(const struct plan *plan, const struct instance *instance, struct err *err)
 {
+	const struct instance_link *link;
 	char name[BPF_OBJ_NAME_LEN];
 	struct attached attached;
 	int ret;
@@ -57,7 +59,8 @@ int attach_check_free(const struct plan *plan, struct err *err)
 			return err_set(err, STATUS_KERNEL, ret,
 				       "%s: cannot ask for its XDP program: %s", dev->name,
 				       strerror(-ret));
-		if (!attached.program)
+		link = instance_find(instance, dev->name);
+		if (!attached.program || (link && link->program == attached.program))
 			continue;
 		program_name(attached.program, name);
 		return err_set(err, STATUS_STATE, EBUSY,
@@ -68,7 +71,14 @@ int attach_check_free(const struct plan *plan, struct err *err)
 	return 0;
 }
 
-static enum nat_program program_for(const struct plan *plan, unsigned int dev)
+int attach_check_free(const struct plan *plan, struct err *err)
+{
+	const struct instance none = { .link_count = 0 };
+
+	return attach_check_free_but(plan, &none, err);
+}
+
+enum nat_program attach_program_for(const struct plan *plan, unsigned int dev)
 {
 	if (!plan->two_armed)
 		return NAT_PROGRAM_SINGLE;
@@ -87,27 +97,34 @@ static int explain_failure(const struct plan *plan, const char *iface, int error
 		       strerror(error));
 }
 
-int attach_all(const struct nat *nat, const struct plan *plan, struct err *err)
+static int attach_one(const struct nat *nat, const struct plan *plan, unsigned int i,
+		      struct err *err)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts);
+	const struct plan_dev *dev = &plan->dev[i];
 	char path[PIN_PATH_MAX];
 	int link, ret = 0;
 
 	opts.flags = plan->settings->xdp_mode == XDP_MODE_NATIVE ? XDP_FLAGS_DRV_MODE :
 								   XDP_FLAGS_SKB_MODE;
-	for (unsigned int i = 0; !ret && i < plan->dev_count; i++) {
-		const struct plan_dev *dev = &plan->dev[i];
+	link = bpf_link_create(nat_program(nat, attach_program_for(plan, i)), dev->ifindex, BPF_XDP,
+			       &opts);
+	if (link < 0)
+		return explain_failure(plan, dev->name, errno, err);
+	pins_link_path(path, plan->settings->pin_dir, dev->name);
+	if (bpf_obj_pin(link, path))
+		ret = err_set(err, STATUS_KERNEL, errno, "%s: cannot pin: %s", path,
+			      strerror(errno));
+	close(link);
+	return ret;
+}
 
-		link = bpf_link_create(nat_program(nat, program_for(plan, i)), dev->ifindex,
-				       BPF_XDP, &opts);
-		if (link < 0)
-			return explain_failure(plan, dev->name, errno, err);
-		pins_link_path(path, plan->settings->pin_dir, dev->name);
-		if (bpf_obj_pin(link, path))
-			ret = err_set(err, STATUS_KERNEL, errno, "%s: cannot pin: %s", path,
-				      strerror(errno));
-		close(link);
-	}
+int attach_all(const struct nat *nat, const struct plan *plan, struct err *err)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < plan->dev_count; i++)
+		ret = attach_one(nat, plan, i, err);
 	return ret;
 }
 
@@ -141,7 +158,7 @@ int attach_replace_all(const struct nat *nat, const struct plan *plan, struct er
 		}
 	}
 	for (; !ret && done < plan->dev_count; done += !ret)
-		ret = replace_one(plan, done, nat_program(nat, program_for(plan, done)));
+		ret = replace_one(plan, done, nat_program(nat, attach_program_for(plan, done)));
 	if (ret) {
 		err_set(err, STATUS_KERNEL, ret, "%s: cannot replace the XDP program: %s",
 			plan->dev[opened < plan->dev_count ? opened : done].name, strerror(-ret));
@@ -150,5 +167,24 @@ int attach_replace_all(const struct nat *nat, const struct plan *plan, struct er
 	}
 	while (opened)
 		close(before[--opened]);
+	return ret;
+}
+
+int attach_back_all(const struct nat *nat, const struct plan *plan, const struct instance *instance,
+		    struct err *err)
+{
+	char path[PIN_PATH_MAX];
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < plan->dev_count; i++) {
+		const struct instance_link *link = instance_find(instance, plan->dev[i].name);
+
+		if (link && link->ifindex == plan->dev[i].ifindex &&
+		    !replace_one(plan, i, nat_program(nat, attach_program_for(plan, i))))
+			continue;
+		pins_link_path(path, plan->settings->pin_dir, plan->dev[i].name);
+		unlink(path);
+		ret = attach_one(nat, plan, i, err);
+	}
 	return ret;
 }

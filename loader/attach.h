@@ -6,10 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "nat.h"
 #include "values.h"
 
 struct err;
-struct nat;
+struct instance;
 struct plan;
 
 struct attached {
@@ -20,11 +21,22 @@ struct attached {
 /* What is on an interface now. Returns 0 or -errno. */
 int attach_query(uint32_t ifindex, struct attached *attached);
 
+/* Which program of the NAT belongs on plan->dev[@dev]. */
+enum nat_program attach_program_for(const struct plan *plan, unsigned int dev);
+
 /* Refuses if any interface of @plan has an XDP program, and names it. */
 int attach_check_free(const struct plan *plan, struct err *err);
 
+/* As attach_check_free(), but the links of @instance are not in the way. */
+int attach_check_free_but(const struct plan *plan, const struct instance *instance,
+			  struct err *err);
+
 /* Attaches and pins one link for each interface. The NAT should be inactive. */
 int attach_all(const struct nat *nat, const struct plan *plan, struct err *err);
+
+/* Gives the links of @instance their programs, and makes those that are dead anew. */
+int attach_back_all(const struct nat *nat, const struct plan *plan, const struct instance *instance,
+		    struct err *err);
 
 /* Gives every pinned link its program of @nat, or leaves all as they were. */
 int attach_replace_all(const struct nat *nat, const struct plan *plan, struct err *err);

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,8 +11,10 @@
 #include "err.h"
 #include "instance.h"
 #include "nat.h"
+#include "nexthops.h"
 #include "pins.h"
 #include "plan.h"
+#include "record.h"
 #include "settings.h"
 #include "sysctl.h"
 #include "watcher.h"
@@ -54,7 +57,7 @@ int bring_up(const struct plan *plan, bool *volatile_mount, struct err *err)
 	ret = nat_load(&nat, plan->settings, err);
 	if (ret)
 		return ret;
-	ret = nat_fill(&nat, plan, err);
+	ret = nat_fill(&nat, plan, NULL, err);
 	if (ret)
 		goto close;
 	ret = pins_make(plan->settings->pin_dir, volatile_mount, err);
@@ -116,14 +119,37 @@ static int check_same_shape(const struct plan *plan, const struct natxdp_config 
 	return 0;
 }
 
-int bring_over(const struct plan *plan, const struct instance *instance, struct err *err)
+/* From here on there is something to undo. */
+static int switch_over(struct nat *nat, const struct plan *plan, const struct sysctl_list *sysctls,
+		       struct err *err)
 {
 	const char *pin_dir = plan->settings->pin_dir;
+	struct contents *before;
+	int ret;
+
+	ret = nat_fill(nat, plan, &before, err);
+	if (ret)
+		return ret;
+	ret = sysctl_apply(pin_dir, sysctls, err);
+	if (!ret)
+		ret = attach_replace_all(nat, plan, err);
+	if (ret)
+		nat_unfill(nat, before);
+	free(before);
+	if (!ret)
+		ret = nat_arm(nat, err);
+	if (!ret)
+		ret = nat_pin_iterator(nat, pin_dir, err);
+	return ret;
+}
+
+int bring_over(const struct plan *plan, const struct instance *instance, struct err *err)
+{
 	struct sysctl_list sysctls;
 	struct nat nat;
 	int ret;
 
-	ret = nat_open(&nat, pin_dir, err);
+	ret = nat_open(&nat, plan->settings->pin_dir, err);
 	if (ret)
 		return ret;
 	ret = check_same_interfaces(plan, instance, err);
@@ -134,15 +160,70 @@ int bring_over(const struct plan *plan, const struct instance *instance, struct 
 	if (!ret)
 		ret = nat_replace(&nat, err);
 	if (!ret)
-		ret = nat_fill(&nat, plan, err);
+		ret = switch_over(&nat, plan, &sysctls, err);
+	nat_close(&nat);
+	return ret;
+}
+
+/* At once, whoever else still has it open. */
+static void detach(const char *path, void *data)
+{
+	int fd = bpf_obj_get(path);
+
+	(void)data;
+	if (fd < 0)
+		return;
+	bpf_link_detach(fd);
+	close(fd);
+}
+
+static int revive(struct nat *nat, const struct plan *plan, const struct instance *instance,
+		  const struct sysctl_list *sysctls, struct err *err)
+{
+	const char *pin_dir = plan->settings->pin_dir;
+	struct changes changes = { .all = true };
+	int ret;
+
+	/* it stays active if it was: what is still attached must not let packets pass */
+	ret = nat_fill(nat, plan, NULL, err);
+	if (ret)
+		return ret;
+	/* what was learned may be about interfaces that are gone */
+	ret = nexthops_mend(nat, &changes);
+	if (ret)
+		return err_set(err, STATUS_KERNEL, ret, "map next_hops: cannot write: %s",
+			       strerror(-ret));
+	ret = attach_back_all(nat, plan, instance, err);
 	if (!ret)
-		ret = sysctl_apply(pin_dir, &sysctls, err);
+		ret = nat_arm(nat, err);
 	if (!ret)
-		ret = attach_replace_all(&nat, plan, err);
+		ret = nat_pin_iterator(nat, pin_dir, err);
 	if (!ret)
-		ret = nat_arm(&nat, err);
+		ret = sysctl_apply(pin_dir, sysctls, err);
 	if (!ret)
-		ret = nat_pin_iterator(&nat, pin_dir, err);
+		ret = nat_set_active(nat, true, err);
+	return ret;
+}
+
+int bring_back(const struct plan *plan, const struct instance *instance, struct err *err)
+{
+	struct sysctl_list sysctls;
+	struct err ignored;
+	struct nat nat;
+	int ret;
+
+	if (nat_open(&nat, plan->settings->pin_dir, &ignored))
+		return -ESTALE;
+	nat.config.outside_ifindex = plan->dev[NATXDP_DEV_OUTSIDE].ifindex;
+	ret = check_same_shape(plan, &nat.config, &ignored) ? -ESTALE : 0;
+	if (!ret && nat_replace(&nat, &ignored))
+		ret = -ESTALE;
+	if (!ret)
+		ret = attach_check_free_but(plan, instance, err);
+	if (!ret)
+		ret = sysctl_needed(plan, &sysctls, err);
+	if (!ret)
+		ret = revive(&nat, plan, instance, &sysctls, err);
 	nat_close(&nat);
 	return ret;
 }
@@ -168,18 +249,6 @@ static void deactivate(const char *pin_dir)
 	close(fd);
 }
 
-/* At once, whoever else still has it open. */
-static void detach(const char *path, void *data)
-{
-	int fd = bpf_obj_get(path);
-
-	(void)data;
-	if (fd < 0)
-		return;
-	bpf_link_detach(fd);
-	close(fd);
-}
-
 int bring_down(const char *pin_dir, bool *sysctls_left, struct err *err)
 {
 	int ret;
@@ -193,5 +262,6 @@ int bring_down(const char *pin_dir, bool *sysctls_left, struct err *err)
 	if (ret)
 		return err_set(err, STATUS_SYSTEM, ret, "%s: cannot be removed: %s", pin_dir,
 			       strerror(-ret));
+	record_forget(pin_dir);
 	return 0;
 }

@@ -20,6 +20,14 @@ int bring_up(const struct plan *plan, bool *volatile_mount, struct err *err);
 int bring_over(const struct plan *plan, const struct instance *instance, struct err *err);
 
 /*
+ * Attaches a NAT again that has its maps but does not translate: an interface
+ * went away, or its link was detached. Flows stay. Returns -ESTALE, with @err
+ * not written, if what is there is not a whole NAT of this shape: then
+ * bring_down() and bring_up().
+ */
+int bring_back(const struct plan *plan, const struct instance *instance, struct err *err);
+
+/*
  * Ends whatever is pinned, and takes it away. *@sysctls_left is set if the
  * sysctls belong to another network namespace and so stay as they are.
  */

@@ -13,6 +13,8 @@
 #include "pins.h"
 #include "plan.h"
 #include "privilege.h"
+#include "recall.h"
+#include "record.h"
 #include "rundir.h"
 #include "status.h"
 #include "watcher.h"
@@ -22,6 +24,7 @@ struct arguments {
 	const char *iface;
 	bool print_config;
 	bool no_watch;
+	bool quiet; /* say nothing about success */
 };
 
 enum { KEY_PRINT_CONFIG = 0x200, KEY_NO_WATCH };
@@ -103,24 +106,44 @@ static int start_watcher(const struct plan *plan, bool wanted, struct err *err)
 	return watcher_start(pin_dir, err);
 }
 
-static int load(const struct plan *plan, bool *replaced, struct err *err)
+enum loaded { LOADED_NEW, LOADED_OVER, LOADED_BACK };
+
+/* What a NAT that does not translate has left: its flows, if they are whole. */
+static int load_over_remains(const struct plan *plan, const struct instance *instance,
+			     enum loaded *how, struct err *err)
+{
+	bool left;
+	int ret;
+
+	*how = LOADED_BACK;
+	ret = bring_back(plan, instance, err);
+	if (ret != -ESTALE)
+		return ret;
+	*how = LOADED_NEW;
+	ret = bring_down(plan->settings->pin_dir, &left, err);
+	if (!ret)
+		log_note("%s: cleared away what a load or unload that did not finish has left",
+			 plan->settings->pin_dir);
+	return ret;
+}
+
+static int load(const struct plan *plan, enum loaded *how, struct err *err)
 {
 	const char *pin_dir = plan->settings->pin_dir;
 	struct instance instance;
-	bool volatile_mount = false, left;
-	int ret;
+	bool volatile_mount = false;
+	int ret = 0;
 
 	instance_look(&instance, pin_dir);
-	*replaced = instance.state == INSTANCE_RUNNING;
-	if (*replaced)
+	*how = LOADED_NEW;
+	if (instance.state == INSTANCE_RUNNING) {
+		*how = LOADED_OVER;
 		return bring_over(plan, &instance, err);
-	if (instance.state == INSTANCE_REMAINS) {
-		ret = bring_down(pin_dir, &left, err);
-		if (ret)
-			return ret;
-		log_note("%s: cleared away what a load or unload that did not finish has left",
-			 pin_dir);
 	}
+	if (instance.state == INSTANCE_REMAINS)
+		ret = load_over_remains(plan, &instance, how, err);
+	if (ret || *how == LOADED_BACK)
+		return ret;
 	ret = bring_up(plan, &volatile_mount, err);
 	if (!ret && volatile_mount)
 		log_note(
@@ -129,23 +152,30 @@ static int load(const struct plan *plan, bool *replaced, struct err *err)
 	return ret;
 }
 
-static void say_loaded(const struct plan *plan, bool replaced)
+static void say_loaded(const struct plan *plan, enum loaded how)
 {
+	static const char *const what[] = { "loaded", "replaced, flows kept",
+					    "brought back, flows kept" };
 	char text[INET_ADDRSTRLEN];
 
 	inet_ntop(AF_INET, &plan->pool.item[0].addr, text, sizeof(text));
-	printf("%s: %s, %s, external %s", plan->dev[NATXDP_DEV_OUTSIDE].name,
-	       replaced ? "replaced, flows kept" : "loaded",
+	printf("%s: %s, %s, external %s", plan->dev[NATXDP_DEV_OUTSIDE].name, what[how],
 	       plan->two_armed ? "two-armed" : "one-armed", text);
 	if (plan->pool.count > 1)
 		printf(" and %u more", plan->pool.count - 1);
 	putchar('\n');
 }
 
-static int run(const struct arguments *arguments, const struct settings *settings, struct err *err)
+struct words {
+	int argc;
+	char **argv;
+};
+
+static int run(const struct arguments *arguments, const struct words *words,
+	       const struct settings *settings, struct err *err)
 {
 	struct plan *plan;
-	bool replaced;
+	enum loaded how;
 	int lock, ret;
 
 	ret = privilege_check(err);
@@ -162,15 +192,17 @@ static int run(const struct arguments *arguments, const struct settings *setting
 		ret = lock;
 		goto free;
 	}
-	ret = load(plan, &replaced, err);
+	ret = load(plan, &how, err);
+	if (!ret)
+		ret = record_write(settings, arguments->iface, words->argc, words->argv, err);
 	if (ret)
 		goto unlock;
 	warn_of_foreign_addresses(plan);
 	ret = start_watcher(plan, !arguments->no_watch, err);
 	if (arguments->options.json)
 		ret = ret ? ret : status_show(settings->pin_dir, true, err);
-	else
-		say_loaded(plan, replaced);
+	else if (!arguments->quiet)
+		say_loaded(plan, how);
 unlock:
 	rundir_unlock(lock, settings->pin_dir, !pins_exist(settings->pin_dir));
 free:
@@ -178,7 +210,7 @@ free:
 	return ret;
 }
 
-int cmd_load(int argc, char **argv, struct err *err)
+static void read_arguments(struct arguments *arguments, int argc, char **argv)
 {
 	const struct argp_child children[] = {
 		{ options_settings(), 0, NULL, 0 },
@@ -186,19 +218,51 @@ int cmd_load(int argc, char **argv, struct err *err)
 		{ 0 },
 	};
 	const struct argp argp = { own_options, parse, "IFACE", doc, children, NULL, NULL };
+
+	argp_parse(&argp, argc, argv, 0, NULL, arguments);
+}
+
+int load_recall(const struct record *record, struct settings *settings, char iface[IFNAMSIZ],
+		struct err *err)
+{
 	struct arguments arguments = { 0 };
-	struct settings *settings;
+
+	read_arguments(&arguments, record->argc, record->argv);
+	snprintf(iface, IFNAMSIZ, "%s", arguments.iface);
+	return options_make_settings(&arguments.options, settings, err);
+}
+
+/* @words are those that @arguments were read from. */
+static int act(const struct arguments *arguments, const struct words *words, struct err *err)
+{
+	struct settings *settings = malloc(sizeof(*settings));
 	int ret;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-	settings = malloc(sizeof(*settings));
 	if (!settings)
 		return err_set(err, STATUS_SYSTEM, ENOMEM, "out of memory");
-	ret = options_make_settings(&arguments.options, settings, err);
-	if (!ret && arguments.print_config)
+	ret = options_make_settings(&arguments->options, settings, err);
+	if (!ret && arguments->print_config)
 		settings_print(settings, stdout);
 	else if (!ret)
-		ret = run(&arguments, settings, err);
+		ret = run(arguments, words, settings, err);
 	free(settings);
 	return ret;
+}
+
+int load_again(const struct record *record, struct err *err)
+{
+	const struct words words = { record->argc, record->argv };
+	struct arguments arguments = { .quiet = true };
+
+	read_arguments(&arguments, record->argc, record->argv);
+	return act(&arguments, &words, err);
+}
+
+int cmd_load(int argc, char **argv, struct err *err)
+{
+	const struct words words = { argc, argv };
+	struct arguments arguments = { 0 };
+
+	read_arguments(&arguments, argc, argv);
+	return act(&arguments, &words, err);
 }

@@ -9,12 +9,14 @@
 struct err;
 
 int cmd_load(int argc, char **argv, struct err *err);
+int cmd_reload(int argc, char **argv, struct err *err);
 int cmd_unload(int argc, char **argv, struct err *err);
 int cmd_status(int argc, char **argv, struct err *err);
 int cmd_flows(int argc, char **argv, struct err *err);
 int cmd_stats(int argc, char **argv, struct err *err);
 int cmd_pools(int argc, char **argv, struct err *err);
 int cmd_block(int argc, char **argv, struct err *err);
+int cmd_verify(int argc, char **argv, struct err *err);
 int cmd_watch(int argc, char **argv, struct err *err);
 
 #endif

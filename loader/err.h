@@ -18,6 +18,8 @@ enum exit_status {
 	STATUS_STATE,
 	STATUS_NOT_LOADED,
 	STATUS_SYSTEM,
+	STATUS_DRIFT,
+	STATUS_BROKEN,
 };
 
 struct err {

@@ -1,58 +1,82 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * From the plan to the maps. The maps may be in use: whatever is added comes
- * before what it replaces goes, and config, which names the others' sizes, is
- * written between the two.
+ * Contents from and to the maps. The maps may be in use: whatever is added
+ * comes before what it replaces goes, and config, which names the others'
+ * sizes, is written between the two.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "contents.h"
 #include "due.h"
 #include "err.h"
 #include "nat.h"
 #include "plan.h"
-#include "profile.h"
-#include "settings.h"
 #include "table.h"
 
-enum { KEY_MAX = 16 };
-
-/*
- * Deletes the keys of @map that @keep says no to. Collects them first: in a
- * hash the walk would start over at a deleted key.
- */
-static int delete_others(int map, size_t key_size, __u32 max,
-			 bool (*keep)(const void *key, const void *data), const void *data)
+static int read_own_addrs(int map, struct own_addr_list *list)
 {
-	unsigned char previous[KEY_MAX], *doomed = calloc(max, key_size);
-	const void *last = NULL;
-	__u32 count = 0;
+	__be32 previous, *last = NULL;
 
-	if (!doomed)
-		return -ENOMEM;
-	while (count < max && !bpf_map_get_next_key(map, last, doomed + count * key_size)) {
-		memcpy(previous, doomed + count * key_size, key_size);
-		last = previous;
-		if (!keep(previous, data))
-			count++;
+	list->count = 0;
+	while (list->count < NATXDP_OWN_ADDRS_MAX) {
+		struct own_addr *own = &list->item[list->count];
+
+		if (bpf_map_get_next_key(map, last, &own->addr))
+			return errno == ENOENT ? 0 : -errno;
+		previous = own->addr;
+		last = &previous;
+		/* it may have gone since: the watcher follows the host's addresses */
+		if (!bpf_map_lookup_elem(map, &previous, &own->pool))
+			list->count++;
 	}
-	for (__u32 i = 0; i < count; i++)
-		bpf_map_delete_elem(map, doomed + i * key_size);
-	free(doomed);
 	return 0;
 }
 
-static bool keep_prefix(const void *key, const void *data)
+static int read_prefixes(int map, struct prefix_list *list)
 {
-	const struct prefix_list *list = data;
+	struct natxdp_prefix previous, *last = NULL;
 
-	for (unsigned int i = 0; i < list->count; i++) {
-		if (!memcmp(&list->item[i], key, sizeof(list->item[i])))
-			return true;
+	memset(list, 0, sizeof(*list));
+	while (list->count < NATXDP_PREFIXES_MAX) {
+		if (bpf_map_get_next_key(map, last, &list->item[list->count]))
+			return errno == ENOENT ? 0 : -errno;
+		previous = list->item[list->count++];
+		last = &previous;
 	}
-	return false;
+	return 0;
+}
+
+static void read_devs(int map, __u32 dev[NATXDP_DEVS_MAX])
+{
+	struct bpf_devmap_val value;
+
+	for (__u32 i = 0; i < NATXDP_DEVS_MAX; i++)
+		dev[i] = bpf_map_lookup_elem(map, &i, &value) ? 0 : value.ifindex;
+}
+
+int nat_read(const struct nat *nat, struct contents *contents)
+{
+	const int *map = nat->map;
+	__u32 zero = 0;
+	int ret;
+
+	memset(contents, 0, sizeof(*contents));
+	contents->config = nat->config;
+	if (bpf_map_lookup_elem(map[NAT_MAP_host_ports], &zero, &contents->host_ports))
+		return -errno;
+	ret = nat_read_pool(nat, &contents->pool);
+	if (!ret)
+		ret = read_own_addrs(map[NAT_MAP_own_addrs], &contents->own);
+	if (!ret)
+		ret = read_prefixes(map[NAT_MAP_inside_nets], &contents->inside_nets);
+	if (!ret)
+		ret = read_prefixes(map[NAT_MAP_no_nat_nets], &contents->no_nat_nets);
+	if (!ret)
+		read_devs(map[NAT_MAP_egress_devs], contents->dev);
+	return ret;
 }
 
 static int add_prefixes(int map, const struct prefix_list *list)
@@ -66,10 +90,12 @@ static int add_prefixes(int map, const struct prefix_list *list)
 	return 0;
 }
 
-static int delete_prefixes(int map, const struct prefix_list *list)
+static void delete_prefixes(int map, const struct prefix_list *from, const struct prefix_list *to)
 {
-	return delete_others(map, sizeof(struct natxdp_prefix), NATXDP_PREFIXES_MAX, keep_prefix,
-			     list);
+	for (unsigned int i = 0; i < from->count; i++) {
+		if (!prefix_list_has(to, &from->item[i]))
+			bpf_map_delete_elem(map, &from->item[i]);
+	}
 }
 
 static int write_pool(int map, const struct pool *pool)
@@ -81,118 +107,53 @@ static int write_pool(int map, const struct pool *pool)
 	return 0;
 }
 
-static int merge_pool(const struct nat *nat, const struct pool *wanted, struct pool *merged)
+/* What is external first: the host's own addresses matter less. */
+static int add_own_addrs(int map, const struct own_addr_list *from, const struct own_addr_list *to)
 {
-	bool used[NATXDP_POOL_MAX] = { false };
-	struct pool old;
-	int ret;
+	const struct own_addr *before;
 
-	ret = nat_read_pool(nat, &old);
-	if (!ret && old.count)
-		ret = table_pools_used(nat, used);
-	return ret ? ret : pool_merge(&old, wanted, used, merged);
-}
+	for (unsigned int i = 0; i < to->count; i++) {
+		const struct own_addr *own = &to->item[i];
 
-struct own_addrs {
-	const struct host_addrs *host;
-	int map;
-	const struct pool *pool; /* NULL: what is external stays so */
-};
-
-static bool keep_own(const void *key, const void *data)
-{
-	const struct own_addrs *own = data;
-	__u32 value = NATXDP_OWN_ADDR;
-	__be32 addr;
-
-	memcpy(&addr, key, sizeof(addr));
-	if (host_addrs_has(own->host, addr))
-		return true;
-	if (!own->pool)
-		return !bpf_map_lookup_elem(own->map, &addr, &value) && value != NATXDP_OWN_ADDR;
-	for (unsigned int i = 0; i < own->pool->count; i++) {
-		if (own->pool->item[i].addr == addr)
-			return true;
-	}
-	return false;
-}
-
-static int add_own_addrs(int map, const struct host_addrs *host, const struct pool *pool)
-{
-	__u32 value = NATXDP_OWN_ADDR;
-
-	for (__u32 i = 0; pool && i < pool->count; i++) {
-		if (pool->item[i].addr &&
-		    bpf_map_update_elem(map, &pool->item[i].addr, &i, BPF_ANY))
-			return -errno;
-	}
-	/* BPF_NOEXIST: what is external stays so */
-	for (unsigned int i = 0; i < host->count; i++) {
-		if (bpf_map_update_elem(map, &host->item[i].addr, &value, BPF_NOEXIST) &&
-		    errno != EEXIST)
-			return -errno;
-	}
-	return 0;
-}
-
-static int delete_own_addrs(int map, const struct host_addrs *host, const struct pool *pool)
-{
-	const struct own_addrs own = { .host = host, .map = map, .pool = pool };
-
-	return delete_others(map, sizeof(__be32), NATXDP_OWN_ADDRS_MAX, keep_own, &own);
-}
-
-int nat_fill_own_addrs(const struct nat *nat, const struct host_addrs *addrs)
-{
-	int map = nat->map[NAT_MAP_own_addrs];
-	int ret = add_own_addrs(map, addrs, NULL);
-
-	return ret ? ret : delete_own_addrs(map, addrs, NULL);
-}
-
-/* An address that was external and is only the host's own now. */
-static void demote_own_addrs(int map, const struct host_addrs *host, const struct pool *pool)
-{
-	const struct own_addrs external = {
-		.host = &(struct host_addrs){ .count = 0 },
-		.map = map,
-		.pool = pool,
-	};
-	__u32 value, own = NATXDP_OWN_ADDR;
-
-	for (unsigned int i = 0; i < host->count; i++) {
-		const __be32 *addr = &host->item[i].addr;
-
-		if (!keep_own(addr, &external) && !bpf_map_lookup_elem(map, addr, &value) &&
-		    value != own)
-			bpf_map_update_elem(map, addr, &own, BPF_ANY);
-	}
-}
-
-static int write_devs(int map, const struct plan *plan)
-{
-	struct bpf_devmap_val wanted = { 0 }, now;
-
-	for (__u32 i = 0; i < plan->dev_count; i++) {
-		wanted.ifindex = plan->dev[i].ifindex;
-		/* what is right already is not disturbed */
-		if (!bpf_map_lookup_elem(map, &i, &now) && now.ifindex == wanted.ifindex)
+		before = own_addrs_find(from, own->addr);
+		/* one that stops being external does so only when config says so */
+		if (before && (before->pool == own->pool || own->pool == NATXDP_OWN_ADDR))
 			continue;
-		if (bpf_map_update_elem(map, &i, &wanted, BPF_ANY))
+		if (bpf_map_update_elem(map, &own->addr, &own->pool, BPF_ANY))
 			return -errno;
 	}
 	return 0;
 }
 
-/* An interface without an address answers with that of the pool. */
-static void set_dev_addrs(struct natxdp_config *config, const struct plan *plan,
-			  const struct pool *pool)
+static int delete_own_addrs(int map, const struct own_addr_list *from,
+			    const struct own_addr_list *to)
 {
-	memset(config->dev_addr, 0, sizeof(config->dev_addr));
-	for (unsigned int i = 0; i < plan->dev_count; i++)
-		config->dev_addr[i] = host_addrs_first(&plan->addrs, plan->dev[i].ifindex);
-	for (unsigned int i = 0; i < pool->count && !config->dev_addr[NATXDP_DEV_OUTSIDE]; i++)
-		config->dev_addr[NATXDP_DEV_OUTSIDE] = pool->item[i].addr;
+	const struct own_addr *after;
+
+	for (unsigned int i = 0; i < from->count; i++) {
+		const struct own_addr *own = &from->item[i];
+
+		after = own_addrs_find(to, own->addr);
+		if (!after)
+			bpf_map_delete_elem(map, &own->addr);
+		else if (after->pool != own->pool &&
+			 bpf_map_update_elem(map, &own->addr, &after->pool, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+/* What is right already is not disturbed: packets are on their way through it. */
+static int write_devs(int map, const __u32 from[NATXDP_DEVS_MAX], const __u32 to[NATXDP_DEVS_MAX])
+{
+	struct bpf_devmap_val value = { 0 };
+
+	for (__u32 i = 0; i < NATXDP_DEVS_MAX; i++) {
+		value.ifindex = to[i];
+		if (to[i] && from[i] != to[i] && bpf_map_update_elem(map, &i, &value, BPF_ANY))
+			return -errno;
+	}
+	return 0;
 }
 
 static bool any_shorter(const __u32 *now, const __u32 *before)
@@ -204,86 +165,107 @@ static bool any_shorter(const __u32 *now, const __u32 *before)
 	return false;
 }
 
-static int write_config(struct nat *nat, const struct plan *plan, const struct pool *pool)
+static int write_config(struct nat *nat, const struct natxdp_config *from,
+			const struct natxdp_config *to)
 {
-	const struct settings *settings = plan->settings;
-	const struct plan_dev *outside = &plan->dev[NATXDP_DEV_OUTSIDE];
-	struct natxdp_config *config = &nat->config, before = *config;
 	__u32 zero = 0;
 
-	config->pool_count = pool->count;
-	config->outside_ifindex = outside->ifindex;
-	config->limit_flows = settings->limit_flows;
-	config->limit_rate = settings->limit_rate;
-	config->egress_mtu = plan_egress_mtu(settings, outside->mtu);
-	config->mss_clamp = plan_mss_clamp(settings, outside->mtu);
-	profile_configure(config, settings);
-	set_dev_addrs(config, plan, pool);
-	if (bpf_map_update_elem(nat->map[NAT_MAP_config], &zero, config, BPF_ANY))
+	nat->config = *to;
+	if (bpf_map_update_elem(nat->map[NAT_MAP_config], &zero, to, BPF_ANY))
 		return -errno;
 	/* the sweeper goes by due times that the longer timeouts have set */
-	if (any_shorter(config->timeout, before.timeout))
+	if (any_shorter(to->timeout, from->timeout))
 		return due_all(nat, table_ticks_now());
 	return 0;
 }
 
-static int add_all(struct nat *nat, const struct plan *plan, const struct pool *pool)
+int nat_write(struct nat *nat, const struct contents *from, const struct contents *to)
 {
-	const struct settings *settings = plan->settings;
-	struct natxdp_host_ports ports;
 	const int *map = nat->map;
 	__u32 zero = 0;
 	int ret;
 
-	settings_host_ports(settings, &ports);
-	if (bpf_map_update_elem(map[NAT_MAP_host_ports], &zero, &ports, BPF_ANY))
+	if (bpf_map_update_elem(map[NAT_MAP_host_ports], &zero, &to->host_ports, BPF_ANY))
 		return -errno;
-	ret = write_devs(map[NAT_MAP_egress_devs], plan);
+	ret = write_devs(map[NAT_MAP_egress_devs], from->dev, to->dev);
 	if (!ret)
-		ret = write_pool(map[NAT_MAP_ext_pool], pool);
+		ret = write_pool(map[NAT_MAP_ext_pool], &to->pool);
 	if (!ret)
-		ret = add_own_addrs(map[NAT_MAP_own_addrs], &plan->addrs, pool);
+		ret = add_own_addrs(map[NAT_MAP_own_addrs], &from->own, &to->own);
 	if (!ret)
-		ret = add_prefixes(map[NAT_MAP_no_nat_nets], settings_no_nat(settings));
+		ret = add_prefixes(map[NAT_MAP_no_nat_nets], &to->no_nat_nets);
 	if (!ret)
-		ret = add_prefixes(map[NAT_MAP_inside_nets], &settings->inside_prefixes);
-	return ret;
+		ret = add_prefixes(map[NAT_MAP_inside_nets], &to->inside_nets);
+	if (!ret)
+		ret = write_config(nat, &from->config, &to->config);
+	if (!ret)
+		ret = delete_own_addrs(map[NAT_MAP_own_addrs], &from->own, &to->own);
+	if (ret)
+		return ret;
+	delete_prefixes(map[NAT_MAP_inside_nets], &from->inside_nets, &to->inside_nets);
+	delete_prefixes(map[NAT_MAP_no_nat_nets], &from->no_nat_nets, &to->no_nat_nets);
+	return 0;
 }
 
-static int delete_rest(struct nat *nat, const struct plan *plan, const struct pool *pool)
+int nat_plan(const struct nat *nat, const struct plan *plan, const struct contents *now,
+	     struct contents *wanted, struct err *err)
 {
-	const struct settings *settings = plan->settings;
-	const int *map = nat->map;
-	int ret;
+	bool used[NATXDP_POOL_MAX] = { false };
+	int ret = 0;
 
-	demote_own_addrs(map[NAT_MAP_own_addrs], &plan->addrs, pool);
-	ret = delete_own_addrs(map[NAT_MAP_own_addrs], &plan->addrs, pool);
+	if (now->pool.count)
+		ret = table_pools_used(nat, used);
 	if (!ret)
-		ret = delete_prefixes(map[NAT_MAP_inside_nets], &settings->inside_prefixes);
-	if (!ret)
-		ret = delete_prefixes(map[NAT_MAP_no_nat_nets], settings_no_nat(settings));
-	return ret;
-}
-
-int nat_fill(struct nat *nat, const struct plan *plan, struct err *err)
-{
-	struct pool pool;
-	int ret;
-
-	ret = merge_pool(nat, &plan->pool, &pool);
+		ret = contents_make(wanted, now, used, plan);
 	if (ret == -ENOSPC)
 		return err_set(err, STATUS_STATE, ret,
 			       "more than %d external addresses, with those that still drain: try "
 			       "again when their flows have ended",
 			       NATXDP_POOL_MAX);
-	if (!ret)
-		ret = add_all(nat, plan, &pool);
-	if (!ret)
-		ret = write_config(nat, plan, &pool);
-	if (!ret)
-		ret = delete_rest(nat, plan, &pool);
+	if (ret == -E2BIG)
+		return err_set(err, STATUS_STATE, ret,
+			       "this host has more than %d addresses: 'ip address' lists them",
+			       NATXDP_OWN_ADDRS_MAX);
 	if (ret)
-		return err_set(err, STATUS_KERNEL, ret, "the maps cannot be filled: %s",
+		return err_set(err, STATUS_KERNEL, ret, "the flow table cannot be read: %s",
 			       strerror(-ret));
 	return 0;
+}
+
+int nat_fill(struct nat *nat, const struct plan *plan, struct contents **before, struct err *err)
+{
+	struct contents *now = malloc(sizeof(*now)), *wanted = malloc(sizeof(*wanted));
+	int ret;
+
+	if (now && wanted)
+		ret = nat_read(nat, now);
+	else
+		ret = -ENOMEM;
+	if (ret)
+		err_set(err, STATUS_KERNEL, ret, "the maps cannot be read: %s", strerror(-ret));
+	else
+		ret = nat_plan(nat, plan, now, wanted, err);
+	if (ret)
+		goto free;
+	ret = nat_write(nat, now, wanted);
+	if (ret) {
+		err_set(err, STATUS_KERNEL, ret, "the maps cannot be filled: %s", strerror(-ret));
+		nat_unfill(nat, now);
+	} else if (before) {
+		*before = now;
+		now = NULL;
+	}
+free:
+	free(now);
+	free(wanted);
+	return ret;
+}
+
+void nat_unfill(struct nat *nat, const struct contents *before)
+{
+	struct contents *now = malloc(sizeof(*now));
+
+	if (now && !nat_read(nat, now))
+		nat_write(nat, now, before);
+	free(now);
 }

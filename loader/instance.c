@@ -2,6 +2,7 @@
 #include "instance.h"
 
 #include <bpf/bpf.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -121,4 +122,20 @@ const struct instance_link *instance_find(const struct instance *instance, const
 			return &instance->link[i];
 	}
 	return NULL;
+}
+
+void instance_tag(uint32_t program, char tag[TAG_TEXT])
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 size = sizeof(info);
+	int fd = bpf_prog_get_fd_by_id(program);
+
+	strcpy(tag, "?");
+	if (fd < 0)
+		return;
+	if (!bpf_obj_get_info_by_fd(fd, &info, &size)) {
+		for (int i = 0; i < BPF_TAG_SIZE; i++)
+			snprintf(tag + 2 * i, 3, "%02x", info.tag[i]);
+	}
+	close(fd);
 }

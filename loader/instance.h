@@ -33,6 +33,11 @@ struct instance {
 /* Never fails: what cannot be read is not there. */
 void instance_look(struct instance *instance, const char *pin_dir);
 
+/* What identifies the code of a program, the same at every load; "?" if it cannot be asked. */
+enum { TAG_TEXT = 2 * 8 + 1 /* BPF_TAG_SIZE */ };
+
+void instance_tag(uint32_t program, char tag[TAG_TEXT]);
+
 const struct instance_link *instance_find(const struct instance *instance, const char *iface);
 
 #endif

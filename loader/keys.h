@@ -26,8 +26,8 @@ enum { KEYS_MAX = 64 };
 struct keys {
 	const struct setting *table; /* ends with an entry whose key is NULL */
 	void *fields;
-	size_t size;	 /* of what @fields is in */
-	uint64_t *given; /* in @fields: bits by index in @table, set by somebody, no default */
+	size_t size;	    /* of what @fields is in */
+	uint64_t *given;    /* in @fields: bits by index in @table, set by somebody, no default */
 	const char *manual; /* where the keys are explained */
 };
 

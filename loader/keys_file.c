@@ -20,9 +20,9 @@ struct reader {
 	const char *only;
 	unsigned int line;
 	bool continued;
-	struct keys keys; /* over a copy of the fields */
-	unsigned int seen[KEYS_MAX];	    /* by index in the table: the line, 0 for none */
-	const struct setting *open; /* the key whose value may still go on */
+	struct keys keys;	     /* over a copy of the fields */
+	unsigned int seen[KEYS_MAX]; /* by index in the table: the line, 0 for none */
+	const struct setting *open;  /* the key whose value may still go on */
 	unsigned int open_line;
 	char *text;
 	struct err *err;
@@ -73,8 +73,8 @@ static int begin_value(struct reader *r, const char *name, const char *value)
 		return 0;
 	if (!setting)
 		return err_set(r->err, STATUS_CONFIG, EINVAL,
-			       "%s:%u: %.60s: no such key: %s lists them", r->path, r->line,
-			       name, r->keys.manual);
+			       "%s:%u: %.60s: no such key: %s lists them", r->path, r->line, name,
+			       r->keys.manual);
 	seen = &r->seen[setting - r->keys.table];
 	if (*seen)
 		return err_set(r->err, STATUS_CONFIG, EINVAL,

@@ -16,9 +16,9 @@
 
 #include <natxdp/config.h>
 
+struct contents;
 struct err;
 struct flows_iter_bpf;
-struct host_addrs;
 struct natxdp_bpf;
 struct plan;
 struct pool;
@@ -92,14 +92,23 @@ int nat_pin_iterator(const struct nat *nat, const char *pin_dir, struct err *err
 
 /*
  * Puts all of @plan into the maps (fill.c). Over a NAT that works, new values
- * come before old ones go, and flows stay.
+ * come before old ones go, and flows stay. A failure leaves what was there;
+ * after a success that is *@before, which the caller frees; @before may be NULL.
  */
-int nat_fill(struct nat *nat, const struct plan *plan, struct err *err);
+int nat_fill(struct nat *nat, const struct plan *plan, struct contents **before, struct err *err);
+
+/* Puts *@before back, as far as the kernel lets it. */
+void nat_unfill(struct nat *nat, const struct contents *before);
+
+/* What @plan makes of a NAT whose contents are @now; changes nothing. */
+int nat_plan(const struct nat *nat, const struct plan *plan, const struct contents *now,
+	     struct contents *wanted, struct err *err);
+
+/* These return 0 or -errno, and write no @err. */
+int nat_read(const struct nat *nat, struct contents *contents);
+int nat_write(struct nat *nat, const struct contents *from, const struct contents *to);
 
 /* Returns 0 or -errno, and writes no @err. */
 int nat_read_pool(const struct nat *nat, struct pool *pool);
-
-/* Makes own_addrs agree with the addresses of the host; external ones stay. */
-int nat_fill_own_addrs(const struct nat *nat, const struct host_addrs *addrs);
 
 #endif

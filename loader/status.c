@@ -25,7 +25,7 @@
 #include "values.h"
 #include "watcher.h"
 
-enum { TAG_TEXT = 2 * BPF_TAG_SIZE + 1, TIME_TEXT = 32, STATUS_SYSCTLS = 2 };
+enum { TIME_TEXT = 32, STATUS_SYSCTLS = 2 };
 
 static const char *const shown_sysctls[STATUS_SYSCTLS] = {
 	"net/ipv4/ip_forward",
@@ -44,22 +44,6 @@ struct status {
 	struct hold_counters held; /* by the watcher */
 	char sysctl[STATUS_SYSCTLS][SYSCTL_VALUE_MAX];
 };
-
-static void read_tag(const struct instance_link *link, char tag[TAG_TEXT])
-{
-	struct bpf_prog_info info = { 0 };
-	__u32 size = sizeof(info);
-	int fd = bpf_prog_get_fd_by_id(link->program);
-
-	strcpy(tag, "?");
-	if (fd < 0)
-		return;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &size)) {
-		for (int i = 0; i < BPF_TAG_SIZE; i++)
-			snprintf(tag + 2 * i, 3, "%02x", info.tag[i]);
-	}
-	close(fd);
-}
 
 static bool is_generic(const struct instance_link *link)
 {
@@ -125,7 +109,7 @@ static void add_interfaces(const struct status *status, cJSON *object)
 		json_add_count(item, "ifindex", link->ifindex);
 		cJSON_AddStringToObject(item, "role", role(status, link));
 		json_add_count(item, "program_id", link->program);
-		read_tag(link, tag);
+		instance_tag(link->program, tag);
 		cJSON_AddStringToObject(item, "program_tag", tag);
 		cJSON_AddItemToArray(list, item);
 	}
@@ -225,7 +209,7 @@ static void print_text(const struct status *status)
 	for (unsigned int i = 0; i < status->instance.link_count; i++) {
 		const struct instance_link *link = &status->instance.link[i];
 
-		read_tag(link, tag);
+		instance_tag(link->program, tag);
 		printf("%-10s %s (%s), program id %u tag %s\n", i ? "" : "interface", link->name,
 		       role(status, link), link->program, tag);
 	}

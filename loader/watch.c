@@ -17,6 +17,7 @@
 #include "err.h"
 #include "frags.h"
 #include "hold.h"
+#include "host.h"
 #include "log.h"
 #include "nat.h"
 #include "nexthops.h"
@@ -29,6 +30,7 @@ enum {
 	CONFIRM_SECONDS = 30,
 	RECEIVE_BUFFER = 4 << 20,
 	MESSAGE_SIZE = 32768,
+	RELOADS = 3, /* in CONFIRM_SECONDS at most */
 };
 
 struct watch {
@@ -41,7 +43,8 @@ struct watch {
 	struct hold_counters *held;
 	struct frags *frags; /* NULL where the kernel hands none over */
 	struct changes changes;
-	bool addrs_changed;
+	bool host_changed; /* its interfaces or addresses */
+	unsigned int reloads_left;
 	bool ended;
 };
 
@@ -77,9 +80,14 @@ static int see(const struct nlmsghdr *message, void *data)
 		break;
 	case RTM_NEWADDR:
 	case RTM_DELADDR:
-		watch->addrs_changed = true;
+		watch->host_changed = true;
 		break;
-	default: /* routes, rules, links: any of them may lead elsewhere now */
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		watch->host_changed = true;
+		watch->changes.all = true;
+		break;
+	default: /* routes, rules: any of them may lead elsewhere now */
 		watch->changes.all = true;
 	}
 	return MNL_CB_OK;
@@ -101,26 +109,32 @@ static void read_events(struct watch *watch)
 		if (len < 0 && errno == ENOBUFS) {
 			/* messages were lost: anything may have changed */
 			watch->changes.all = true;
-			watch->addrs_changed = true;
+			watch->host_changed = true;
 			continue;
 		}
 		return;
 	}
 }
 
+/* A reload that fails causes events itself: not again before the next look around. */
+static void bring_back(struct watch *watch)
+{
+	if (watch->reloads_left) {
+		watch->reloads_left--;
+		log_note("%s: an interface is back: loading again", watch->pin_dir);
+		host_reload(watch->pin_dir);
+	}
+	watch->host_changed = !watch->reloads_left;
+}
+
 static void mend(struct watch *watch)
 {
-	struct host_addrs addrs;
 	int ret;
 
-	if (watch->addrs_changed) {
-		watch->addrs_changed = false;
-		ret = rtnl_addrs(&addrs);
-		if (!ret)
-			ret = nat_fill_own_addrs(&watch->nat, &addrs);
-		if (ret)
-			log_error("the addresses of this host cannot be followed: %s",
-				  strerror(-ret));
+	if (watch->host_changed) {
+		watch->host_changed = false;
+		if (host_follow(&watch->nat, watch->pin_dir))
+			bring_back(watch);
 	}
 	ret = nexthops_mend(&watch->nat, &watch->changes);
 	if (ret)
@@ -298,6 +312,7 @@ static void step(struct watch *watch)
 	if (event.data.fd == watch->timer) {
 		if (read(watch->timer, &expirations, sizeof(expirations)) > 0)
 			confirm(watch);
+		watch->reloads_left = RELOADS;
 	} else {
 		read_events(watch);
 	}
@@ -332,7 +347,8 @@ int watch_run(const char *pin_dir, int ready_fd, struct err *err)
 		.timer = -1,
 		/* whatever happened before this one followed */
 		.changes.all = true,
-		.addrs_changed = true,
+		.host_changed = true,
+		.reloads_left = RELOADS,
 	};
 	int ret;
 

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "probe.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <net/ethernet.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "contents.h"
+#include "instance.h"
+
+enum { PROBE_TTL = 64, ROOM = 2048 };
+
+/* On the wire from eth on. */
+struct frame {
+	char align[2]; /* so that the IP header is */
+	struct ether_header eth;
+	struct iphdr ip;
+	struct udphdr udp;
+	char text[20];
+};
+
+enum {
+	FRAME_LEN = sizeof(struct frame) - offsetof(struct frame, eth),
+	UDP_LEN = sizeof(struct frame) - offsetof(struct frame, udp),
+};
+
+/* Nobody answers there: documentation (RFC 5737) and benchmarks (RFC 2544). */
+static const char *const destinations[] = { "192.0.2.1", "198.51.100.1", "203.0.113.1",
+					    "198.18.0.1" };
+
+static bool covers(const struct prefix_list *list, __be32 addr)
+{
+	for (unsigned int i = 0; i < list->count; i++) {
+		__u32 bits = list->item[i].bits;
+		__u32 mask = bits ? ~0u << (32 - bits) : 0;
+
+		if (!((ntohl(addr) ^ ntohl(list->item[i].addr)) & mask))
+			return true;
+	}
+	return false;
+}
+
+static bool choose_inside(struct probe *probe, const struct contents *contents)
+{
+	for (unsigned int i = 0; i < contents->inside_nets.count; i++) {
+		const struct natxdp_prefix *prefix = &contents->inside_nets.item[i];
+		__u32 size = prefix->bits < 32 ? 1u << (32 - (prefix->bits ? prefix->bits : 1)) : 1;
+
+		/* the end of a net is the place least likely taken */
+		for (__u32 back = size > 2 ? 2 : 1; back <= size && back < 256; back++) {
+			probe->inside = htonl(ntohl(prefix->addr) + size - back);
+			if (!own_addrs_find(&contents->own, probe->inside))
+				return true;
+		}
+	}
+	return false;
+}
+
+bool probe_choose(struct probe *probe, const struct contents *contents)
+{
+	memset(probe, 0, sizeof(*probe));
+	for (size_t i = 0; i < sizeof(destinations) / sizeof(*destinations); i++) {
+		inet_pton(AF_INET, destinations[i], &probe->outside);
+		if (!covers(&contents->no_nat_nets, probe->outside) &&
+		    !covers(&contents->inside_nets, probe->outside) &&
+		    !own_addrs_find(&contents->own, probe->outside))
+			return choose_inside(probe, contents);
+	}
+	return false;
+}
+
+static uint32_t sum(const void *data, size_t len, uint32_t start)
+{
+	const uint8_t *byte = data;
+
+	for (size_t i = 0; i < len; i++)
+		start += i % 2 ? byte[i] : byte[i] << 8;
+	return start;
+}
+
+static uint16_t fold(uint32_t total)
+{
+	while (total >> 16)
+		total = (total & 0xffff) + (total >> 16);
+	return ~total;
+}
+
+static uint32_t pseudo_header(const struct iphdr *ip)
+{
+	return sum(&ip->saddr, 8, IPPROTO_UDP + ntohs(ip->tot_len) - sizeof(*ip));
+}
+
+static void make(struct frame *frame, __be32 saddr, __be32 daddr, __be16 sport, __be16 dport)
+{
+	static const uint8_t from[ETH_ALEN] = { 2, 0, 0, 0, 0, 1 },
+			     to[ETH_ALEN] = { 2, 0, 0, 0, 0, 2 };
+	uint16_t check;
+
+	memset(frame, 0, sizeof(*frame));
+	memcpy(frame->eth.ether_shost, from, sizeof(from));
+	memcpy(frame->eth.ether_dhost, to, sizeof(to));
+	frame->eth.ether_type = htons(ETHERTYPE_IP);
+	frame->ip.version = 4;
+	frame->ip.ihl = 5;
+	frame->ip.tot_len = htons(sizeof(frame->ip) + UDP_LEN);
+	frame->ip.ttl = PROBE_TTL;
+	frame->ip.protocol = IPPROTO_UDP;
+	frame->ip.saddr = saddr;
+	frame->ip.daddr = daddr;
+	frame->ip.check = htons(fold(sum(&frame->ip, sizeof(frame->ip), 0)));
+	frame->udp.uh_sport = sport;
+	frame->udp.uh_dport = dport;
+	frame->udp.uh_ulen = htons(UDP_LEN);
+	memcpy(frame->text, "natxdp verify", 14);
+	check = fold(sum(&frame->udp, UDP_LEN, pseudo_header(&frame->ip)));
+	frame->udp.uh_sum = htons(check ? check : 0xffff);
+}
+
+static int fail(struct probe *probe, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static int fail(struct probe *probe, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(probe->why, sizeof(probe->why), fmt, args);
+	va_end(args);
+	return -EIO;
+}
+
+/* Through the program of a link, as if it had come in there. @frame becomes what comes out. */
+static int run(struct probe *probe, const struct instance_link *link, const char *way,
+	       struct frame *frame, __u32 *verdict)
+{
+	static const char *const names[] = { "aborted", "dropped", "passed", "sent", "redirected" };
+	struct xdp_md md = { .data_end = FRAME_LEN, .ingress_ifindex = link->ifindex };
+	uint8_t out[ROOM];
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &frame->eth, .data_size_in = FRAME_LEN,
+		    .data_out = out, .data_size_out = sizeof(out), .ctx_in = &md,
+		    .ctx_size_in = sizeof(md), .repeat = 1);
+	int fd = bpf_prog_get_fd_by_id(link->program), ret;
+
+	if (fd < 0)
+		return fail(probe, "%s: its program cannot be opened: %s", link->name,
+			    strerror(errno));
+	ret = bpf_prog_test_run_opts(fd, &opts);
+	close(fd);
+	if (ret)
+		return fail(probe, "%s: its program cannot be run: %s", link->name, strerror(-ret));
+	*verdict = opts.retval;
+	if (opts.retval != XDP_TX && opts.retval != XDP_REDIRECT && opts.retval != XDP_PASS)
+		return fail(probe, "the packet %s was %s on %s: 'natxdp stats' counts why", way,
+			    opts.retval < 5 ? names[opts.retval] : "lost", link->name);
+	if (opts.data_size_out != FRAME_LEN)
+		return fail(probe, "the packet %s came out with %u bytes, not %d", way,
+			    opts.data_size_out, FRAME_LEN);
+	memcpy(&frame->eth, out, FRAME_LEN);
+	return 0;
+}
+
+static int check_bytes(struct probe *probe, const char *way, const struct frame *frame,
+		       __u32 verdict)
+{
+	const struct iphdr *ip = &frame->ip;
+	int ttl = verdict == XDP_PASS ? PROBE_TTL : PROBE_TTL - 1;
+
+	if (fold(sum(ip, sizeof(*ip), 0)))
+		return fail(probe, "the packet %s has a wrong IP checksum", way);
+	if (fold(sum(&frame->udp, UDP_LEN, pseudo_header(ip))))
+		return fail(probe, "the packet %s has a wrong UDP checksum", way);
+	if (ip->ttl != ttl)
+		return fail(probe, "the packet %s has TTL %u, not %d", way, ip->ttl, ttl);
+	if (strcmp(frame->text, "natxdp verify"))
+		return fail(probe, "the packet %s has lost its contents", way);
+	return 0;
+}
+
+static int run_out(struct probe *probe, const struct instance_link *link,
+		   const struct contents *contents)
+{
+	const struct natxdp_pool *pool;
+	struct frame frame;
+	__u32 verdict;
+	int index, ret;
+
+	make(&frame, probe->inside, probe->outside, htons(PROBE_PORT), htons(PROBE_PORT));
+	ret = run(probe, link, "out", &frame, &verdict);
+	if (ret)
+		return ret;
+	index = pool_find(&contents->pool, frame.ip.saddr);
+	if (index < 0)
+		return fail(probe, "the packet out was not translated: its source is not external");
+	pool = &contents->pool.item[index];
+	if (ntohs(frame.udp.uh_sport) < pool->port_min ||
+	    ntohs(frame.udp.uh_sport) > pool->port_max)
+		return fail(probe, "the packet out got port %u, which is not of the pool",
+			    ntohs(frame.udp.uh_sport));
+	if (frame.ip.daddr != probe->outside || ntohs(frame.udp.uh_dport) != PROBE_PORT)
+		return fail(probe, "the packet out has another destination than before");
+	probe->external = frame.ip.saddr;
+	probe->external_port = frame.udp.uh_sport;
+	probe->via_kernel = verdict == XDP_PASS;
+	return check_bytes(probe, "out", &frame, verdict);
+}
+
+static int run_back(struct probe *probe, const struct instance_link *link)
+{
+	struct frame frame;
+	__u32 verdict;
+	int ret;
+
+	make(&frame, probe->outside, probe->external, htons(PROBE_PORT), probe->external_port);
+	ret = run(probe, link, "back", &frame, &verdict);
+	if (ret)
+		return ret;
+	if (frame.ip.daddr != probe->inside || ntohs(frame.udp.uh_dport) != PROBE_PORT)
+		return fail(probe, "the packet back was not translated to the inside host");
+	if (frame.ip.saddr != probe->outside || ntohs(frame.udp.uh_sport) != PROBE_PORT)
+		return fail(probe, "the packet back has another source than before");
+	return check_bytes(probe, "back", &frame, verdict);
+}
+
+int probe_run(struct probe *probe, const struct instance *instance, const struct contents *contents)
+{
+	/* the outside comes first; a single interface is both sides */
+	const struct instance_link *outside = &instance->link[0];
+	int ret = 0;
+
+	*probe->why = '\0';
+	for (unsigned int i = instance->link_count > 1; !ret && i < instance->link_count; i++)
+		ret = run_out(probe, &instance->link[i], contents);
+	return ret ? ret : run_back(probe, outside);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * How a NAT was loaded, in the run directory: the words of the last `natxdp
+ * load`, so that `reload` and `verify` know what was asked for, and the
+ * settings that came of them, for the watcher. Each file is replaced in one
+ * step, and gone after a reboot, as the NAT is.
+ */
+#ifndef NATXDP_RECORD_H
+#define NATXDP_RECORD_H
+
+#include <net/if.h>
+
+struct err;
+struct settings;
+
+struct record {
+	int argc;
+	char **argv; /* argv[0] is "load"; ends with NULL */
+};
+
+/* The path behind --config is made absolute, and --pin-dir is added. */
+int record_write(const struct settings *settings, const char *iface, int argc, char **argv,
+		 struct err *err);
+
+/* STATUS_STATE if there is none. Free it with record_free(). */
+int record_read(struct record *record, const char *pin_dir, struct err *err);
+
+/* The settings and the outside interface of the last load, whatever the files say now. */
+int record_read_settings(struct settings *settings, char iface[IFNAMSIZ], const char *pin_dir,
+			 struct err *err);
+
+void record_free(struct record *record);
+void record_forget(const char *pin_dir);
+
+#endif

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+"""natxdp verify, natxdp reload, and what the watcher makes of a host that changes."""
+
+import json
+from pathlib import Path
+
+import pytest
+import topology
+from lab import Lab, wait_until
+from probes import UdpServer, echoed, udp_client
+
+PORT = 9000
+
+
+def verify(lab: Lab, *options: str) -> tuple[int, dict]:
+    done = lab.box.run("verify", "--json", *options, check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+def findings(report: dict, result: str) -> list[tuple[str, str]]:
+    return [(c["check"], c["what"]) for c in report["checks"] if c["result"] == result]
+
+
+def map_path(lab: Lab, name: str) -> str:
+    return str(lab.box.pin_dir / "maps" / name)
+
+
+def bpftool(lab: Lab, *arguments: str) -> str:
+    return lab["nat"].run("bpftool", *arguments).stdout
+
+
+@pytest.fixture
+def configured(any_lab: Lab, tmp_path: Path):
+    """A NAT that was loaded from a file."""
+    any_lab.config = tmp_path / "natxdp.conf"
+    any_lab.config.write_text("udp_timeout = 100\n")
+    any_lab.box.load("--config", any_lab.config)
+    return any_lab
+
+
+def test_well(any_lab: Lab) -> None:
+    for _ in range(2):
+        code, report = verify(any_lab)
+        assert code == 0, report
+        assert report["result"] == "ok"
+        assert [c["check"] for c in report["checks"]] == [
+            "pins", "attachment", "program", "configuration", "sysctls", "expiry", "watcher",
+            "packet",
+        ]  # fmt: skip
+    # the packet took the way of any other: one flow, and each direction was seen twice
+    flow = any_lab.box.flow()
+    assert flow["inside"] == {"address": "10.255.255.254", "port": 9}
+    assert flow["destination"]["port"] == 9
+    assert flow["external"]["address"] == any_lab.external
+    assert (flow["out"]["packets"], flow["in"]["packets"]) == (2, 2)
+
+
+def test_packet_that_is_refused(any_lab: Lab) -> None:
+    any_lab.box.run("block", "add", "10.255.255.254")
+    code, report = verify(any_lab)
+    assert (code, findings(report, "broken")) == (10, [("packet", "")])
+    any_lab.box.run("block", "del", "10.255.255.254")
+    assert verify(any_lab)[0] == 0
+
+
+def test_sysctl_drifts_and_is_repaired(any_lab: Lab) -> None:
+    any_lab["nat"].sysctl("net.ipv4.conf.eth0.accept_local", 0)
+    code, report = verify(any_lab)
+    assert (code, findings(report, "drift")) == (9, [("sysctls", "net/ipv4/conf/eth0/accept_local")])
+    code, report = verify(any_lab, "--repair")
+    assert (code, report["repaired"], report["result"]) == (0, True, "ok")
+    assert any_lab["nat"].sysctl("net.ipv4.conf.eth0.accept_local") == "1"
+
+
+def test_map_drifts_and_is_repaired(any_lab: Lab) -> None:
+    UdpServer(any_lab["s1"], PORT)
+    sock = udp_client(any_lab["c1"], any_lab.server, PORT)
+    assert echoed(sock)
+    key = "8 0 0 0 10 0 0 0".split()
+    bpftool(any_lab, "map", "delete", "pinned", map_path(any_lab, "inside_nets"), "key", *key)
+    code, report = verify(any_lab)
+    assert code >= 9
+    assert ("configuration", "inside prefix 10.0.0.0/8") in findings(report, "drift")
+    assert verify(any_lab, "--repair")[0] == 0
+    assert echoed(sock)
+    assert any_lab.box.flow("--destination", f"0.0.0.0/0:{PORT}")["out"]["packets"] == 2
+
+
+def test_file_changes_and_is_taken_over(configured: Lab) -> None:
+    UdpServer(configured["s1"], PORT)
+    sock = udp_client(configured["c1"], configured.server, PORT)
+    assert echoed(sock)
+    configured.config.write_text("udp_timeout = 200\nlimit_flows = 7\n")
+    code, report = verify(configured)
+    assert code == 9
+    assert findings(report, "drift") == [
+        ("configuration", "limit_flows"),
+        ("configuration", "udp_timeout (ticks)"),
+    ]
+    configured.box.run("reload")
+    assert verify(configured)[0] == 0
+    assert configured.box.status()["behaviour"]["limit_flows"] == 7
+    assert echoed(sock)
+    assert configured.box.flow("--destination", f"0.0.0.0/0:{PORT}")["out"]["packets"] == 2
+
+
+def test_refused_reload_changes_nothing(configured: Lab) -> None:
+    before = configured.box.status()["behaviour"]
+    for text, why in (
+        ("udp_timeout = 200\nmax_flows = what\n", "max_flows"),
+        ("udp_timeout = 200\nexternal = 192.0.2.1:9-3\n", "external"),
+    ):
+        configured.config.write_text(text)
+        done = configured.box.run("reload", check=False)
+        assert done.returncode and why in done.stderr
+        assert configured.box.status()["behaviour"] == before
+
+
+def test_drained_address_is_no_drift(any_lab: Lab) -> None:
+    any_lab.box.load("--external", f"{any_lab.external},192.0.2.77")
+    any_lab.box.run("pools", "drain", "192.0.2.77")
+    code, report = verify(any_lab)
+    assert (code, report["result"]) == (0, "note")
+    assert findings(report, "note") == [("configuration", "external 192.0.2.77")]
+
+
+def test_detached_program_comes_back_with_its_flows(any_lab: Lab) -> None:
+    """Without the watcher, which would not wait for verify."""
+    any_lab.box.unload()
+    any_lab.box.load("--no-watch")
+    UdpServer(any_lab["s1"], PORT)
+    sock = udp_client(any_lab["c1"], any_lab.server, PORT)
+    assert echoed(sock)
+    link = str(any_lab.box.pin_dir / "links" / any_lab.box.outside)
+    bpftool(any_lab, "link", "detach", "pinned", link)
+    code, report = verify(any_lab)
+    assert code == 10
+    assert ("attachment", any_lab.box.outside) in findings(report, "broken")
+    code, report = verify(any_lab, "--repair")
+    assert (code, report["result"]) == (0, "note"), report  # the watcher
+    assert echoed(sock)
+    assert any_lab.box.flow("--destination", f"0.0.0.0/0:{PORT}")["out"]["packets"] == 2
+    any_lab.leaks.forget()
+
+
+def test_watcher_follows_mtu_and_addresses(lab: Lab) -> None:
+    nat = lab["nat"]
+    try:
+        nat.ip("link set eth0 mtu 1400")
+        wait_until(lambda: lab.box.status()["behaviour"]["egress_mtu"] == 1400, "the MTU")
+        lab.box.run("pools", "drain", lab.external)
+        nat.ip("addr add 203.0.113.99/24 dev eth0")
+        own = map_path(lab, "own_addrs")
+        wait_until(lambda: "cb 00 71 63" in bpftool(lab, "-p", "map", "dump", "pinned", own)
+                   .replace('","0x', " ").replace("0x", ""), "the address")  # fmt: skip
+        assert lab.box.status()["external"][0]["draining"]
+    finally:
+        nat.ip("addr del 203.0.113.99/24 dev eth0", check=False)
+        nat.ip("link set eth0 mtu 1500")
+    wait_until(lambda: lab.box.status()["behaviour"]["egress_mtu"] == 1500, "the MTU")
+    lab.box.run("pools", "undrain", lab.external)
+    assert verify(lab)[0] == 0
+
+
+def move_away_and_back(lab: Lab) -> None:
+    nat, router = lab["nat"], lab["router"]
+    nat.ip("link set eth0 netns " + router.name)
+    router.ip("link set eth0 netns " + nat.name)
+    nat.ip("addr add 10.0.0.10/24 dev eth0")
+    nat.ip("link set eth0 up")
+
+
+def plug_another(lab: Lab) -> None:
+    nat, router = lab["nat"], lab["router"]
+    nat.ip("link del eth0")
+    lab.cable(nat, "eth0", "10.0.0.10/24", router, "nat")
+    router.ip("addr add 10.0.0.1/24 dev nat")
+    topology.notice_xdp(router, "nat")
+    router.ip("route add default via 10.0.0.10 table 100")
+
+
+@pytest.mark.parametrize("again", [move_away_and_back, plug_another])
+def test_interface_goes_and_comes_back(again) -> None:
+    """As when an ENI is unplugged and plugged in again: the flows are there again."""
+    with topology.one_armed(clients=1) as lab:
+        lab.box.load()
+        UdpServer(lab["s1"], PORT)
+        sock = udp_client(lab["c1"], lab.server, PORT)
+        assert echoed(sock)
+        before = lab.box.flow("--destination", f"0.0.0.0/0:{PORT}")
+        again(lab)
+        lab["nat"].ip("route add default via 10.0.0.1")
+        wait_until(lambda: verify(lab)[0] == 0, "the NAT", timeout=10)
+        assert echoed(sock)
+        flow = lab.box.flow("--destination", f"0.0.0.0/0:{PORT}")
+        assert flow["external"] == before["external"]
+        assert flow["out"]["packets"] == 2
