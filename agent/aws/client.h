@@ -43,6 +43,7 @@ struct aws_options {
 	uint32_t backoff_max_ms;   /* 20000 */
 	uint32_t in_flight;	   /* 4: calls at a time, per service */
 	uint32_t queue;		   /* 64: calls that wait, per service */
+	uint32_t queue_bytes;	   /* 4 MiB: of the bodies of those calls, per service */
 	uint32_t answer_max;	   /* 4 MiB: bytes of an answer */
 };
 

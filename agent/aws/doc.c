@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <strings.h>
 
-static bool too_deep(const char *text, size_t length)
+/* cJSON takes 1000 levels, and its recursion 100 kB of stack for them. */
+static bool too_big(const char *text, size_t length)
 {
-	unsigned int depth = 0;
+	unsigned int depth = 0, nodes = 0;
 	bool quoted = false;
 	size_t i;
 
@@ -22,7 +23,10 @@ static bool too_deep(const char *text, size_t length)
 		} else if (c == '"') {
 			quoted = true;
 		} else if (c == '{' || c == '[') {
-			if (++depth > AWS_DOC_DEPTH_MAX)
+			if (++depth > AWS_DOC_DEPTH_MAX || ++nodes > AWS_DOC_NODES_MAX)
+				return true;
+		} else if (c == ',') {
+			if (++nodes > AWS_DOC_NODES_MAX)
 				return true;
 		} else if ((c == '}' || c == ']') && depth) {
 			depth--;
@@ -31,10 +35,9 @@ static bool too_deep(const char *text, size_t length)
 	return false;
 }
 
-/* cJSON takes 1000 levels, and its recursion 100 kB of stack for them. */
 cJSON *aws_json_parse(const char *text, size_t length)
 {
-	if (!length || too_deep(text, length))
+	if (!length || too_big(text, length))
 		return NULL;
 	return cJSON_ParseWithLength(text, length);
 }

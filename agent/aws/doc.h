@@ -13,7 +13,8 @@
 #include <cjson/cJSON.h>
 
 enum aws_doc_limits {
-	AWS_DOC_DEPTH_MAX = 32, /* the deepest answer, DescribeInstances, has 12 levels */
+	AWS_DOC_DEPTH_MAX = 32,	    /* the deepest answer, DescribeInstances, has 12 levels */
+	AWS_DOC_NODES_MAX = 100000, /* a node takes up to 160 bytes, of an answer it may be 2 */
 };
 
 /* The tree of @length bytes of JSON, to be freed by cJSON_Delete(); NULL: it is none. */
@@ -22,7 +23,7 @@ cJSON *aws_json_parse(const char *text, size_t length);
 /*
  * The tree of an XML document, i.e. of what is inside its root element:
  * elements become members, text becomes strings, elements that hold nothing
- * but <item> or <member> become arrays. Attributes are left out. NULL: it is
+ * but <item> or <member> become arrays. Attributes are left out. The name of the root is its string. NULL: it is
  * none, it is too deep, or it has a document type (no answer of AWS has one).
  */
 cJSON *aws_xml_parse(const char *text, size_t length);

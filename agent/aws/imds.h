@@ -12,6 +12,9 @@
 
 #include "client.h"
 
+struct aws_http;
+struct aws_timers;
+
 enum aws_imds_limits {
 	AWS_IMDS_DOCUMENT_MAX = 64 * 1024,
 };
@@ -38,5 +41,13 @@ int64_t aws_imds_get(struct aws_imds *imds, const char *path, uint32_t budget_ms
 		     aws_imds_done done, void *ctx);
 
 void aws_imds_cancel(struct aws_imds *imds, int64_t number);
+
+/*
+ * For the client. @endpoint is an URL without a path. Timers and HTTP must
+ * outlive it; freeing it (NULL is fine) drops what is under way.
+ */
+struct aws_imds *aws_imds_new(struct aws_timers *timers, struct aws_http *http,
+			      const char *endpoint, bool off);
+void aws_imds_free(struct aws_imds *imds);
 
 #endif

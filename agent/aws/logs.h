@@ -45,10 +45,10 @@ int aws_logs_begin(struct aws_log_batch *batch, const char *group, const char *s
  */
 int aws_logs_add(struct aws_log_batch *batch, int64_t time_ms, const char *text, size_t length);
 
-/* Output of PutLogEvents: how many events, counted from the start or end, were not taken. */
+/* Output of PutLogEvents: those events were taken whose index in the batch is */
 struct aws_log_verdict {
-	unsigned int too_old; /* expired ones included */
-	unsigned int too_new;
+	uint32_t taken_from; /* at least this (before it: too old), */
+	uint32_t taken_to; /* and less than this (from there on: too new); UINT32_MAX: to the end */
 };
 
 /*

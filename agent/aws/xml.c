@@ -10,6 +10,7 @@ struct reader {
 	XML_Parser parser;
 	cJSON *open[AWS_DOC_DEPTH_MAX]; /* the elements that are not closed */
 	unsigned int depth;
+	unsigned int nodes;
 	cJSON *root;
 	char *text; /* since the last tag */
 	size_t length, room;
@@ -29,13 +30,14 @@ static void start_element(void *data, const char *name, const char **attributes)
 
 	(void)attributes;
 	reader->length = 0;
-	if (reader->depth == AWS_DOC_DEPTH_MAX)
+	if (reader->depth == AWS_DOC_DEPTH_MAX || reader->nodes++ == AWS_DOC_NODES_MAX)
 		return fail(reader);
 	element = cJSON_CreateObject();
 	if (!element)
 		return fail(reader);
 	if (!reader->depth) {
 		reader->root = element; /* XML has one */
+		element->string = strdup(name);
 	} else if (!cJSON_AddItemToObject(reader->open[reader->depth - 1], name, element)) {
 		cJSON_Delete(element);
 		return fail(reader);

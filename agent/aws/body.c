@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "body.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+void aws_body_free(struct aws_body *body)
+{
+	free(body->data);
+	*body = (struct aws_body){ 0 };
+}
+
+/* Returns where @length bytes may be written, or NULL and the error is kept. */
+static char *reserve(struct aws_body *body, size_t length)
+{
+	size_t needed = body->length + length;
+	size_t room = body->room ? body->room : 1024;
+	char *grown;
+
+	if (body->error)
+		return NULL;
+	if (length > AWS_BODY_MAX || needed > AWS_BODY_MAX) {
+		body->error = -EMSGSIZE;
+		return NULL;
+	}
+	while (room < needed)
+		room *= 2;
+	if (room != body->room) {
+		grown = realloc(body->data, room);
+		if (!grown) {
+			body->error = -ENOMEM;
+			return NULL;
+		}
+		body->data = grown;
+		body->room = room;
+	}
+	return body->data + body->length;
+}
+
+void aws_body_add(struct aws_body *body, const char *data, size_t length)
+{
+	char *place = reserve(body, length);
+
+	if (!place || !length)
+		return;
+	memcpy(place, data, length);
+	body->length += length;
+}
+
+void aws_body_add_text(struct aws_body *body, const char *text)
+{
+	aws_body_add(body, text, strlen(text));
+}
+
+/*
+ * The length of the UTF-8 character at @text, or 0 if it is none: Unicode 15,
+ * table 3-7 (no surrogates, no longer forms than needed, nothing past 10FFFF).
+ */
+static size_t utf8_length(const unsigned char *text, size_t left)
+{
+	unsigned char first = text[0], low = 0x80, high = 0xbf;
+	size_t length, i;
+
+	if (first < 0x80)
+		return 1;
+	if (first < 0xc2 || first > 0xf4)
+		return 0;
+	length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+	if (left < length)
+		return 0;
+	if (first == 0xe0)
+		low = 0xa0;
+	else if (first == 0xed)
+		high = 0x9f;
+	else if (first == 0xf0)
+		low = 0x90;
+	else if (first == 0xf4)
+		high = 0x8f;
+	if (text[1] < low || text[1] > high)
+		return 0;
+	for (i = 2; i < length; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return length;
+}
+
+void aws_body_add_json_string(struct aws_body *body, const char *text, size_t length)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	size_t plain = 0, i = 0;
+
+	aws_body_add(body, "\"", 1);
+	while (i < length) {
+		size_t step = utf8_length(at + i, length - i);
+		char escape[8];
+
+		if (step && at[i] >= 0x20 && at[i] != '"' && at[i] != '\\') {
+			i += step;
+			continue;
+		}
+		aws_body_add(body, text + plain, i - plain);
+		if (!step)
+			snprintf(escape, sizeof(escape), "\\ufffd");
+		else if (at[i] >= 0x20)
+			snprintf(escape, sizeof(escape), "\\%c", at[i]);
+		else
+			snprintf(escape, sizeof(escape), "\\u%04x", at[i]);
+		aws_body_add_text(body, escape);
+		plain = ++i;
+	}
+	aws_body_add(body, text + plain, i - plain);
+	aws_body_add(body, "\"", 1);
+}
+
+void aws_body_add_json(struct aws_body *body, struct cJSON *object)
+{
+	char *text = cJSON_PrintUnformatted(object);
+
+	if (text)
+		aws_body_add_text(body, text);
+	else if (!body->error)
+		body->error = -ENOMEM;
+	cJSON_free(text);
+	cJSON_Delete(object);
+}
+
+void aws_body_gzip(struct aws_body *body)
+{
+	z_stream stream = { .next_in = (Bytef *)body->data, .avail_in = (uInt)body->length };
+	uLong bound;
+	char *packed = NULL;
+
+	if (body->error)
+		return;
+	/* + 16: with a gzip head */
+	if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8,
+			 Z_DEFAULT_STRATEGY) != Z_OK) {
+		body->error = -ENOMEM;
+		return;
+	}
+	bound = deflateBound(&stream, body->length);
+	packed = malloc(bound);
+	stream.next_out = (Bytef *)packed;
+	stream.avail_out = (uInt)bound;
+	if (packed && deflate(&stream, Z_FINISH) == Z_STREAM_END) {
+		free(body->data);
+		body->data = packed;
+		body->room = bound;
+		body->length = stream.total_out;
+		body->gzip = true;
+	} else {
+		free(packed);
+		body->error = -ENOMEM;
+	}
+	deflateEnd(&stream);
+}
+
+/* RFC 3986, 2.3: everything but the unreserved characters. */
+static void add_escaped(struct aws_body *body, const char *text)
+{
+	static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+					 "0123456789-._~";
+
+	while (*text) {
+		size_t plain = strspn(text, unreserved);
+		char escape[4];
+
+		aws_body_add(body, text, plain);
+		text += plain;
+		if (*text) {
+			snprintf(escape, sizeof(escape), "%%%02X", (unsigned char)*text++);
+			aws_body_add(body, escape, 3);
+		}
+	}
+}
+
+static void form_add(struct aws_body *body, const char *value, const char *name, va_list args)
+{
+	char text[128];
+
+	vsnprintf(text, sizeof(text), name, args);
+	if (body->length)
+		aws_body_add(body, "&", 1);
+	aws_body_add_text(body, text);
+	aws_body_add(body, "=", 1);
+	add_escaped(body, value);
+}
+
+void aws_form_add(struct aws_body *body, const char *value, const char *name, ...)
+{
+	va_list args;
+
+	if (!value)
+		return;
+	va_start(args, name);
+	form_add(body, value, name, args);
+	va_end(args);
+}
+
+void aws_form_add_number(struct aws_body *body, double value, const char *name, ...)
+{
+	char text[32];
+	va_list args;
+
+	/* 17 digits say exactly which double it is; most need none after the point. */
+	snprintf(text, sizeof(text), floor(value) == value ? "%.0f" : "%.17g", value);
+	if (fabs(value) >= 1e15)
+		snprintf(text, sizeof(text), "%.17g", value);
+	va_start(args, name);
+	form_add(body, text, name, args);
+	va_end(args);
+}
+
+void aws_form_add_bool(struct aws_body *body, bool value, const char *name, ...)
+{
+	va_list args;
+
+	va_start(args, name);
+	form_add(body, value ? "true" : "false", name, args);
+	va_end(args);
+}
