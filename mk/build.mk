@@ -22,7 +22,7 @@ endif
 WARNINGS := -Wall -Wextra -Werror
 CFLAGS ?= -O2 -g
 LOCAL_CFLAGS := -std=gnu11 $(WARNINGS) -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
-	-D_GNU_SOURCE -Iinclude -Iloader -Ibuild -Ibuild/bpf -Ibuild/selftests/bench $(LIB_CFLAGS)
+	-D_GNU_SOURCE -Iinclude -Iloader -Iagent -Ibuild -Ibuild/bpf -Ibuild/selftests/bench $(LIB_CFLAGS)
 # The kernel dictates what BPF programs and callbacks are passed, used or not.
 BPF_CFLAGS := -target bpf -mcpu=v3 -g -O2 $(WARNINGS) -Wno-unused-parameter \
 	-Iinclude -Ibpf $(BPF_SYSTEM_INCLUDE)
@@ -34,11 +34,13 @@ TEST_SKELETONS := $(patsubst %.bpf.c,build/%.skel.h,$(wildcard selftests/*/*.bpf
 
 # user space
 LOADER_OBJECTS := $(patsubst %.c,build/%.o,$(filter-out loader/main.c,$(wildcard loader/*.c)))
+AWS_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard agent/aws/*.c))
 PROGRAMS := $(patsubst loader/main.c,build/natxdp,$(wildcard loader/main.c))
 
 # tests: in unit and prog every test_NAME.c is a program NAME, and the other
 # files are shared by the tests of their directory; in net and bench every file
-# is a program of its own.
+# is a program of its own. In aws, driver.c is one beside the tests; in fuzz
+# every file is a parser's fuzz target.
 c_sources = $(filter-out %.bpf.c,$(wildcard selftests/$(1)/*.c))
 test_sources = $(filter selftests/$(1)/test_%,$(call c_sources,$(1)))
 test_programs = $(patsubst selftests/$(1)/test_%.c,build/selftests/$(1)/%,$(call test_sources,$(1)))
@@ -46,15 +48,19 @@ shared_objects = $(patsubst %.c,build/%.o,$(filter-out selftests/$(1)/test_%,$(c
 UNIT_PROGRAMS := $(call test_programs,unit)
 PROG_PROGRAMS := $(call test_programs,prog)
 NET_PROGRAMS := $(patsubst %.c,build/%,$(call c_sources,net))
+AWS_TEST_PROGRAMS := $(call test_programs,aws)
+AWS_PROGRAMS := $(AWS_TEST_PROGRAMS) build/selftests/aws/driver build/selftests/aws/driver-asan
+FUZZ_PROGRAMS := $(patsubst selftests/%.c,build/selftests/%,$(call c_sources,fuzz))
 BENCH_PROGRAMS := $(patsubst %.c,build/%,$(call c_sources,bench))
 
-USER_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard loader/*.c) \
-	$(foreach ring,unit prog net bench,$(call c_sources,$(ring))))
+USER_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard loader/*.c agent/aws/*.c) \
+	$(foreach ring,unit prog net aws bench,$(call c_sources,$(ring))))
 
 .PHONY: programs tests benches install
-programs: $(SKELETONS) build/libnatxdp.a $(PROGRAMS)
+programs: $(SKELETONS) build/libnatxdp.a build/libnatxdp-aws.a $(PROGRAMS)
 	@:
-tests: $(TEST_SKELETONS) $(UNIT_PROGRAMS) $(PROG_PROGRAMS) $(NET_PROGRAMS)
+tests: $(TEST_SKELETONS) $(UNIT_PROGRAMS) $(PROG_PROGRAMS) $(NET_PROGRAMS) $(AWS_PROGRAMS) \
+		$(FUZZ_PROGRAMS)
 	@:
 benches: $(TEST_SKELETONS) $(BENCH_PROGRAMS)
 	@:
@@ -89,6 +95,12 @@ build/libnatxdp.a: $(LOADER_OBJECTS)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
+build/libnatxdp-aws.a: $(AWS_OBJECTS)
+	@mkdir -p $(@D)
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
 link = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(1) $(LIB_LIBS)
 
 build/natxdp: build/loader/main.o build/libnatxdp.a
@@ -108,6 +120,34 @@ $(PROG_PROGRAMS): build/selftests/prog/%: build/selftests/prog/test_%.o \
 $(NET_PROGRAMS) $(BENCH_PROGRAMS): %: %.o build/libnatxdp.a
 	$(call say,LINK,$@)
 	$(Q)$(call link,-lpthread)
+
+aws_link = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(1) $(AWS_LIBS) -lm
+
+$(AWS_TEST_PROGRAMS): build/selftests/aws/%: build/selftests/aws/test_%.o build/libnatxdp-aws.a
+	$(call say,LINK,$@)
+	$(Q)$(call aws_link,-lcmocka)
+
+AWS_DRIVER := $(addprefix selftests/aws/,driver.c driver_args.c driver_calls.c driver_ec2.c \
+	driver_output.c epoll_loop.c)
+
+build/selftests/aws/driver: $(AWS_DRIVER:%.c=build/%.o) build/libnatxdp-aws.a
+	$(call say,LINK,$@)
+	$(Q)$(call aws_link)
+
+# From sources in one go: few enough, and no second set of objects to keep.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+AWS_SOURCES := $(wildcard agent/aws/*.c)
+AWS_HEADERS := $(wildcard agent/aws/*.h selftests/aws/*.h)
+
+build/selftests/aws/driver-asan: $(AWS_DRIVER) $(AWS_SOURCES) $(AWS_HEADERS)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LOCAL_CFLAGS) $(CPPFLAGS) -O1 -g $(SANITIZE) -o $@ $(filter %.c,$^) $(AWS_LIBS) -lm
+
+$(FUZZ_PROGRAMS): build/selftests/fuzz/%: selftests/fuzz/%.c $(AWS_SOURCES) $(AWS_HEADERS)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)
+	$(Q)$(CLANG) $(LOCAL_CFLAGS) -O1 -g $(SANITIZE) -fsanitize=fuzzer -o $@ $(filter %.c,$^) $(AWS_LIBS) -lm
 
 MANUALS := $(wildcard loader/*.[58])
 EXAMPLES := $(wildcard loader/*.conf.example)

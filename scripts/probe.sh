@@ -91,7 +91,7 @@ command -v "${CC:-cc}" >/dev/null || die "no C compiler"
 command -v pkg-config >/dev/null || die "no pkg-config"
 find_clang || { cat "$dir/errors" >&2; die "no clang that compiles BPF: $clangs"; }
 find_bpftool || { cat "$dir/errors" >&2; die "no bpftool that makes skeletons"; }
-for library in libbpf libelf zlib libmnl libcjson inih; do
+for library in libbpf libelf zlib libmnl libcjson inih libcurl expat; do
 	pkg-config --exists "$library" || die "library $library is missing"
 done
 
@@ -102,4 +102,5 @@ BPFTOOL := $bpftool
 BPF_SYSTEM_INCLUDE := $bpf_include
 LIB_CFLAGS := $(pkg-config --cflags libbpf libelf zlib libmnl libcjson inih)
 LIB_LIBS := $(pkg-config --libs libbpf libelf zlib libmnl libcjson inih)
+AWS_LIBS := $(pkg-config --libs libcurl expat libcjson zlib)
 END

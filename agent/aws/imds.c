@@ -22,6 +22,7 @@ enum {
 	TOKEN_SPARE_S = 300, /* a new one this long before the old one ends */
 	TOKEN_MAX = 256,
 	PATH_MAX_LENGTH = 192,
+	ENDPOINT_MAX = 256,
 };
 
 struct read {
@@ -43,7 +44,7 @@ struct aws_imds {
 	struct aws_timers *timers;
 	struct aws_http *http;
 	bool off;
-	char endpoint[AWS_HTTP_URL_MAX];
+	char endpoint[ENDPOINT_MAX];
 	char token[TOKEN_MAX]; /* "": none */
 	int64_t token_until_ms;
 	struct read *reads;
