@@ -254,6 +254,7 @@ start_exchange(struct call *call, const struct aws_credentials *credentials, uin
 		.connect_ms = client->settings.connect_ms,
 		.timeout_ms = timeout_ms,
 		.answer_max = client->settings.answer_max,
+		.fresh = call->info->repeat == AWS_ONCE,
 	};
 	unsigned int count = 0;
 

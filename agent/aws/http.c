@@ -279,6 +279,13 @@ static void set_transport(CURL *easy, const struct aws_http *http,
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "natxdp");
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_ms);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	/*
+	 * A request that ended without an answer on a connection that had been
+	 * idle, libcurl sends again by itself: the server may just have closed
+	 * it. What must not be done twice therefore gets one of its own.
+	 */
+	if (request->fresh)
+		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 	if (request->direct)
 		curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	if (http->ca_file)

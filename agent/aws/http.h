@@ -40,6 +40,7 @@ struct aws_http_request {
 	uint32_t timeout_ms; /* connecting included */
 	size_t answer_max;
 	bool direct; /* past any proxy */
+	bool fresh;  /* over a new connection: see set_transport() */
 };
 
 struct aws_http_answer {

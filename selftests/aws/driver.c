@@ -8,14 +8,18 @@
  *   {"id": 2, "imds": "/latest/...", "budget_ms": 0}
  *   {"id": 3, "stats": true}
  *   {"id": 4, "cancel": 1}
+ *   {"id": 5, "table": true}
+ *   {"id": 6, "endpoint": "EC2", "region": "eu-central-1", "fips": false, "dualstack": false}
  *
  * and is answered, when it is done, by a line with the same id. Ends at the
  * end of input.
  */
 #include "driver.h"
 
+#include <dlfcn.h>
 #include <error.h>
 #include <errno.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +28,7 @@
 #include <unistd.h>
 
 #include <aws/calls.h>
+#include <aws/endpoint.h>
 #include <aws/imds.h>
 
 #include "epoll_loop.h"
@@ -33,6 +38,24 @@ struct pending {
 	int64_t number;
 	int id;
 };
+
+/*
+ * In place of libc's, for libcurl: names below .slow.test take three seconds to
+ * be unknown, as those of a name server that is down do.
+ */
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+		struct addrinfo **result)
+{
+	int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+	size_t length = node ? strlen(node) : 0;
+
+	if (length > 10 && strcmp(node + length - 10, ".slow.test") == 0) {
+		sleep(3);
+		return EAI_AGAIN;
+	}
+	*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+	return real(node, service, hints, result);
+}
 
 static struct aws_client *client;
 static struct epoll_loop loop;
@@ -158,6 +181,48 @@ static void cancel(int id, int target)
 	say(line_for(id));
 }
 
+static void say_table(int id)
+{
+	static const char *const protocols[] = { "query", "ec2", "json 1.0", "json 1.1" };
+	cJSON *line = line_for(id), *rows = cJSON_AddArrayToObject(line, "rows");
+	int op;
+
+	for (op = 0; op < AWS_OPS; op++) {
+		const struct aws_call_info *call = &aws_calls[op];
+		const struct aws_service_info *service = &aws_services[call->service];
+		cJSON *row = cJSON_CreateObject();
+
+		cJSON_AddStringToObject(row, "service", service->name);
+		cJSON_AddStringToObject(row, "protocol", protocols[service->protocol]);
+		cJSON_AddStringToObject(row, "version", service->version);
+		cJSON_AddStringToObject(row, "prefix", service->prefix);
+		cJSON_AddStringToObject(row, "action", call->action);
+		cJSON_AddBoolToObject(row, "again", call->repeat == AWS_AGAIN);
+		cJSON_AddStringToObject(row, "iam", call->iam);
+		cJSON_AddItemToArray(rows, row);
+	}
+	say(line);
+}
+
+static void say_endpoint(int id, const cJSON *order)
+{
+	const char *name = cJSON_GetStringValue(cJSON_GetObjectItem(order, "endpoint"));
+	const char *region = cJSON_GetStringValue(cJSON_GetObjectItem(order, "region"));
+	cJSON *line = line_for(id);
+	char url[256];
+	int i;
+
+	for (i = 0; i < AWS_SERVICES; i++) {
+		if (strcmp(aws_services[i].name, name) == 0 &&
+		    !aws_endpoint(i, region, cJSON_IsTrue(cJSON_GetObjectItem(order, "fips")),
+				  cJSON_IsTrue(cJSON_GetObjectItem(order, "dualstack")), url,
+				  sizeof(url)))
+			cJSON_AddStringToObject(line, "url", url);
+	}
+	cJSON_AddStringToObject(line, "partition", aws_partition(region));
+	say(line);
+}
+
 static uint32_t number(const cJSON *object, const char *name)
 {
 	const cJSON *item = cJSON_GetObjectItem(object, name);
@@ -180,6 +245,10 @@ static void handle(const cJSON *order)
 		return say_stats(id);
 	if (cJSON_HasObjectItem(order, "cancel"))
 		return cancel(id, (int)number(order, "cancel"));
+	if (cJSON_HasObjectItem(order, "table"))
+		return say_table(id);
+	if (cJSON_HasObjectItem(order, "endpoint"))
+		return say_endpoint(id, order);
 	pending = remember(id);
 	caller.ctx = pending;
 	if (call)
