@@ -52,6 +52,7 @@ AWS_TEST_PROGRAMS := $(call test_programs,aws)
 AWS_PROGRAMS := $(AWS_TEST_PROGRAMS) build/selftests/aws/driver build/selftests/aws/driver-asan
 FUZZ_PROGRAMS := $(patsubst selftests/%.c,build/selftests/%,$(call c_sources,fuzz))
 BENCH_PROGRAMS := $(patsubst %.c,build/%,$(call c_sources,bench))
+AWS_SANITIZED := $(patsubst %.c,build/sanitized/%.o,$(wildcard agent/aws/*.c))
 
 USER_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard loader/*.c agent/aws/*.c) \
 	$(foreach ring,unit prog net aws bench,$(call c_sources,$(ring))))
@@ -134,20 +135,25 @@ build/selftests/aws/driver: $(AWS_DRIVER:%.c=build/%.o) build/libnatxdp-aws.a
 	$(call say,LINK,$@)
 	$(Q)$(call aws_link)
 
-# From sources in one go: few enough, and no second set of objects to keep.
+# What parses outside bytes, once more with sanitizers and for libFuzzer.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-AWS_SOURCES := $(wildcard agent/aws/*.c)
-AWS_HEADERS := $(wildcard agent/aws/*.h selftests/aws/*.h)
+SANITIZED := build/sanitized
 
-build/selftests/aws/driver-asan: $(AWS_DRIVER) $(AWS_SOURCES) $(AWS_HEADERS)
+$(SANITIZED)/%.o: %.c build/config.mk
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CLANG) $(LOCAL_CFLAGS) $(CPPFLAGS) -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link \
+		-MMD -MP -c $< -o $@
+
+build/selftests/aws/driver-asan: $(AWS_DRIVER:%.c=$(SANITIZED)/%.o) $(AWS_SANITIZED)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LOCAL_CFLAGS) $(CPPFLAGS) -O1 -g $(SANITIZE) -o $@ $(filter %.c,$^) $(AWS_LIBS) -lm
+	$(Q)$(CLANG) $(SANITIZE) -o $@ $^ $(AWS_LIBS) -lm
 
-$(FUZZ_PROGRAMS): build/selftests/fuzz/%: selftests/fuzz/%.c $(AWS_SOURCES) $(AWS_HEADERS)
+$(FUZZ_PROGRAMS): build/selftests/fuzz/%: $(SANITIZED)/selftests/fuzz/%.o $(AWS_SANITIZED)
 	@mkdir -p $(@D)
-	$(call say,FUZZ,$@)
-	$(Q)$(CLANG) $(LOCAL_CFLAGS) -O1 -g $(SANITIZE) -fsanitize=fuzzer -o $@ $(filter %.c,$^) $(AWS_LIBS) -lm
+	$(call say,LINK,$@)
+	$(Q)$(CLANG) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(AWS_LIBS) -lm
 
 MANUALS := $(wildcard loader/*.[58])
 EXAMPLES := $(wildcard loader/*.conf.example)
@@ -163,5 +169,6 @@ install: all ## install to DESTDIR, below PREFIX (/usr/local)
 		else install -D -v -m 644 $$example $$target; fi; \
 	done
 
+-include $(AWS_SANITIZED:.o=.d) $(patsubst %.c,build/sanitized/%.d,$(foreach ring,aws fuzz,$(call c_sources,$(ring))))
 -include $(USER_OBJECTS:.o=.d) $(BPF_SOURCES:%.bpf.c=build/%.bpf.d)
 -include $(patsubst build/%.skel.h,build/%.bpf.d,$(TEST_SKELETONS))

@@ -85,8 +85,9 @@ int aws_parse_instances(const cJSON *answer, struct aws_result *result)
 	struct aws_instance *items;
 	size_t count = 0;
 
-	cJSON_ArrayForEach(reservation, reservations)
+	cJSON_ArrayForEach(reservation, reservations) {
 		count += (size_t)cJSON_GetArraySize(aws_doc_list(reservation, "instancesSet"));
+	}
 	items = aws_result_alloc(result, count, sizeof(*items));
 	if (!instances || !items)
 		return -ENOMEM;
