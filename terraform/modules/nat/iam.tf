@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#
+# What a node may do. Each statement is one thing that natxdpd does, with the
+# calls of agent/aws/calls.h that it makes for it.
+
+locals {
+  statements = concat(
+    [
+      {
+        sid        = "PublishMetrics"
+        actions    = ["cloudwatch:PutMetricData"]
+        resources  = ["*"]
+        conditions = { "cloudwatch:namespace" = ["NATXDP"] }
+      },
+      {
+        sid        = "WriteLogs"
+        actions    = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        resources  = [for group in aws_cloudwatch_log_group.node : "${group.arn}:*"]
+        conditions = {}
+      },
+      {
+        # EC2 has no permissions by resource for reading.
+        sid        = "LookAround"
+        actions    = ["ec2:DescribeInstances", "ec2:DescribeInstanceStatus"]
+        resources  = ["*"]
+        conditions = {}
+      },
+      {
+        sid        = "EndLifecycleHooks"
+        actions    = ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"]
+        resources  = local.group_arns
+        conditions = {}
+      },
+      {
+        sid        = "ReadParameters"
+        actions    = ["ssm:GetParameter"]
+        resources  = [aws_ssm_parameter.replication_key.arn]
+        conditions = {}
+      },
+      {
+        # What the SSM agent itself needs, and nothing more of the managed policy.
+        sid = "BeManaged"
+        actions = [
+          "ec2messages:AcknowledgeMessage", "ec2messages:DeleteMessage", "ec2messages:FailMessage",
+          "ec2messages:GetEndpoint", "ec2messages:GetMessages", "ec2messages:SendReply",
+          "ssm:DescribeAssociation", "ssm:DescribeDocument", "ssm:GetDeployablePatchSnapshotForInstance",
+          "ssm:GetDocument", "ssm:ListAssociations", "ssm:ListInstanceAssociations",
+          "ssm:PutComplianceItems", "ssm:PutInventory", "ssm:UpdateAssociationStatus",
+          "ssm:UpdateInstanceAssociationStatus", "ssm:UpdateInstanceInformation",
+          "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
+          "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
+        ]
+        resources  = ["*"]
+        conditions = {}
+      },
+    ],
+    local.gwlb ? [] : [
+      {
+        sid        = "LookAtRoutesAndAddresses"
+        actions    = ["ec2:DescribeAddresses", "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables"]
+        resources  = ["*"]
+        conditions = {}
+      },
+      {
+        sid        = "MoveRoutes"
+        actions    = ["ec2:ReplaceRoute"]
+        resources  = [for id in sort(keys(local.route_tables)) : "${local.ec2_arn}:route-table/${id}"]
+        conditions = {}
+      },
+      {
+        sid     = "MoveAddresses"
+        actions = ["ec2:AssociateAddress"]
+        resources = concat(
+          [for slot in local.slots : "${local.ec2_arn}:elastic-ip/${local.allocations[slot.key]}"],
+          [for node in sort(keys(local.nodes)) : aws_network_interface.node[node].arn],
+        )
+        conditions = {}
+      },
+      {
+        sid        = "HoldLeases"
+        actions    = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        resources  = [aws_dynamodb_table.lease[0].arn]
+        conditions = {}
+      },
+    ],
+    var.mode == "eip" ? [] : [
+      {
+        sid        = "SeeTargetHealth"
+        actions    = ["elasticloadbalancing:DescribeTargetHealth"]
+        resources  = ["*"]
+        conditions = {}
+      },
+    ],
+    var.mode == "eni" ? [
+      {
+        sid        = "WeighTargets"
+        actions    = ["elasticloadbalancing:ModifyListener"]
+        resources  = [aws_lb_listener.fleet[0].arn]
+        conditions = {}
+      },
+    ] : [],
+    var.kms_key_arn == null ? [] : [
+      {
+        sid        = "UseKey"
+        actions    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        resources  = [var.kms_key_arn]
+        conditions = {}
+      },
+    ],
+  )
+
+  # A group's ARN holds an id that is known only after the launch template is.
+  group_arns = [
+    for node in sort(keys(local.nodes)) :
+    "${local.arn_prefix}:autoscaling:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:autoScalingGroup:*:autoScalingGroupName/${var.name}-${node}"
+  ]
+}
+
+data "aws_iam_policy_document" "assume" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["ec2.${data.aws_partition.current.dns_suffix}"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "node" {
+  dynamic "statement" {
+    for_each = local.statements
+
+    content {
+      sid       = statement.value.sid
+      actions   = statement.value.actions
+      resources = statement.value.resources
+
+      dynamic "condition" {
+        for_each = statement.value.conditions
+
+        content {
+          test     = "StringEquals"
+          variable = condition.key
+          values   = condition.value
+        }
+      }
+    }
+  }
+}
+
+resource "aws_iam_role" "node" {
+  name                 = "${var.name}-node"
+  description          = "natxdp ${var.name}: nodes"
+  assume_role_policy   = data.aws_iam_policy_document.assume.json
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = local.tags
+}
+
+resource "aws_iam_role_policy" "node" {
+  name   = "natxdp"
+  role   = aws_iam_role.node.id
+  policy = data.aws_iam_policy_document.node.json
+}
+
+resource "aws_iam_instance_profile" "node" {
+  name = "${var.name}-node"
+  role = aws_iam_role.node.name
+  tags = local.tags
+}

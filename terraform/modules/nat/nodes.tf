@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#
+# The nodes: what an instance is, and the groups that keep them alive.
+
+locals {
+  # Ports of the host's own services; flows never get them, and packets to them
+  # reach the agent. The last range is for connections of the host itself.
+  host_ports = "22, 68, ${min(var.agent_port, var.peer_port)}, ${max(var.agent_port, var.peer_port)}, 61000-65535"
+
+  natxdp_conf = {
+    for node, facts in local.nodes : node => join("\n", concat(
+      ["# Written by Terraform at launch."],
+      [for key, value in merge(
+        {
+          external        = local.gwlb ? "auto" : join(", ", [for slot in local.slots : local.slot_addresses[node][slot.address] if slot.az == facts.az])
+          inside_prefixes = join(", ", var.private_cidrs)
+          no_nat          = length(var.no_nat_cidrs) == 0 ? "auto" : join(", ", var.no_nat_cidrs)
+          host_ports      = local.host_ports
+          max_flows       = tostring(var.max_flows)
+          profile         = var.profile
+        },
+        local.gwlb ? { mode = "gwlb" } : {},
+        var.settings,
+      ) : "${key} = ${value}"],
+      [""],
+    ))
+  }
+
+  natxdpd_conf = {
+    for node, facts in local.nodes : node => join("\n", concat(
+      ["# Written by Terraform at launch."],
+      [for key, value in merge(
+        {
+          nat_id            = var.name
+          listen            = "0.0.0.0:${var.agent_port}"
+          cloudwatch        = "on"
+          cloudwatch_region = data.aws_region.current.region
+          log_group         = aws_cloudwatch_log_group.node["flows"].name
+        },
+        var.agent_settings,
+      ) : "${key} = ${value}"],
+      [""],
+    ))
+  }
+}
+
+resource "aws_launch_template" "node" {
+  for_each = local.nodes
+
+  name                   = "${var.name}-${each.key}"
+  description            = "natxdp ${var.name}: node ${each.key}"
+  image_id               = var.ami_id != null ? var.ami_id : "resolve:ssm:${var.ami_ssm_parameter}"
+  instance_type          = var.instance_type
+  update_default_version = true
+  ebs_optimized          = true
+
+  iam_instance_profile {
+    arn = aws_iam_instance_profile.node.arn
+  }
+
+  metadata_options {
+    http_endpoint = "enabled"
+    http_tokens   = "required"
+    # Nothing in a container or behind this node may ask for its credentials.
+    http_put_response_hop_limit = 1
+    instance_metadata_tags      = "enabled"
+  }
+
+  monitoring {
+    enabled = true
+  }
+
+  block_device_mappings {
+    device_name = "/dev/xvda"
+
+    ebs {
+      volume_type           = "gp3"
+      volume_size           = 8
+      encrypted             = true
+      kms_key_id            = var.kms_key_arn
+      delete_on_termination = true
+    }
+  }
+
+  network_interfaces {
+    device_index                = 0
+    network_interface_id        = local.gwlb ? null : aws_network_interface.node[each.key].id
+    delete_on_termination       = local.gwlb ? true : false
+    associate_public_ip_address = local.gwlb ? true : null
+    security_groups             = local.gwlb ? [aws_security_group.node.id] : null
+
+    # Flows that come by GWLB are always tracked: forget them when natxdp does.
+    dynamic "connection_tracking_specification" {
+      for_each = local.gwlb ? [350] : []
+
+      content {
+        tcp_established_timeout = connection_tracking_specification.value
+        udp_stream_timeout      = 180
+        udp_timeout             = 60
+      }
+    }
+  }
+
+  user_data = base64encode(join("\n", ["#cloud-config", yamlencode({
+    write_files = [
+      { path = "/etc/natxdp/natxdp.conf", permissions = "0644", content = local.natxdp_conf[each.key] },
+      { path = "/etc/natxdp/natxdpd.conf", permissions = "0644", content = local.natxdpd_conf[each.key] },
+    ]
+    runcmd = [
+      ["systemctl", "enable", "natxdp.service", "natxdpd.service"],
+      ["systemctl", "restart", "natxdp.service", "natxdpd.service"],
+    ]
+  })]))
+
+  dynamic "tag_specifications" {
+    for_each = toset(["instance", "volume"])
+
+    content {
+      resource_type = tag_specifications.value
+      tags = merge(local.tags, {
+        Name          = "${var.name}-${each.key}"
+        "natxdp:node" = each.key
+        "natxdp:az"   = each.value.az
+        "natxdp:role" = each.value.role
+      })
+    }
+  }
+
+  tags = local.tags
+}
+
+resource "aws_autoscaling_group" "node" {
+  for_each = local.nodes
+
+  name             = "${var.name}-${each.key}"
+  min_size         = local.gwlb ? var.fleet.min : 1
+  max_size         = local.gwlb ? var.fleet.max : 1
+  desired_capacity = local.gwlb ? var.fleet.desired : 1
+
+  # With an interface that is there already, the zone takes the place of a subnet.
+  availability_zones  = local.gwlb ? null : [each.value.az]
+  vpc_zone_identifier = local.gwlb ? [var.azs[each.value.az].public_subnet_id] : null
+
+  target_group_arns         = var.mode == "eip" ? null : [aws_lb_target_group.node[local.gwlb ? "all" : each.value.az].arn]
+  health_check_type         = var.mode == "eip" ? "EC2" : "ELB"
+  health_check_grace_period = 120
+  default_instance_warmup   = 60
+  wait_for_capacity_timeout = "10m"
+
+  # A new instance can have the interface only when the old one is gone, so
+  # Spot's early replacement is for GWLB; elsewhere the agent hands over.
+  capacity_rebalance = local.gwlb && contains(var.spot_azs, each.value.az)
+
+  enabled_metrics = ["GroupDesiredCapacity", "GroupInServiceInstances", "GroupPendingInstances", "GroupTerminatingInstances"]
+
+  instance_maintenance_policy {
+    min_healthy_percentage = local.gwlb ? 100 : 0
+    max_healthy_percentage = local.gwlb ? 200 : 100
+  }
+
+  instance_refresh {
+    strategy = "Rolling"
+
+    preferences {
+      min_healthy_percentage = local.gwlb ? 100 : 0
+      max_healthy_percentage = local.gwlb ? 200 : 100
+      auto_rollback          = true
+    }
+  }
+
+  dynamic "launch_template" {
+    for_each = contains(var.spot_azs, each.value.az) ? [] : [aws_launch_template.node[each.key]]
+
+    content {
+      id      = launch_template.value.id
+      version = launch_template.value.latest_version
+    }
+  }
+
+  dynamic "mixed_instances_policy" {
+    for_each = contains(var.spot_azs, each.value.az) ? [aws_launch_template.node[each.key]] : []
+
+    content {
+      instances_distribution {
+        on_demand_base_capacity                  = 0
+        on_demand_percentage_above_base_capacity = 0
+        spot_allocation_strategy                 = "price-capacity-optimized"
+      }
+
+      launch_template {
+        launch_template_specification {
+          launch_template_id = mixed_instances_policy.value.id
+          version            = mixed_instances_policy.value.latest_version
+        }
+
+        dynamic "override" {
+          for_each = distinct(concat([var.instance_type], var.spot_instance_types))
+
+          content {
+            instance_type = override.value
+          }
+        }
+      }
+    }
+  }
+
+  dynamic "warm_pool" {
+    for_each = local.gwlb && var.fleet.warm > 0 ? [var.fleet.warm] : []
+
+    content {
+      pool_state                  = "Stopped"
+      min_size                    = warm_pool.value
+      max_group_prepared_capacity = var.fleet.max
+    }
+  }
+
+  # Hooks of the group itself hold its very first instances too. A launch that
+  # nobody proves is given up; a termination goes on after the time is over.
+  dynamic "initial_lifecycle_hook" {
+    for_each = var.launch_hook ? ["launch"] : []
+
+    content {
+      name                 = initial_lifecycle_hook.value
+      lifecycle_transition = "autoscaling:EC2_INSTANCE_LAUNCHING"
+      heartbeat_timeout    = var.hook_timeout
+      default_result       = "ABANDON"
+    }
+  }
+
+  initial_lifecycle_hook {
+    name                 = "terminate"
+    lifecycle_transition = "autoscaling:EC2_INSTANCE_TERMINATING"
+    heartbeat_timeout    = var.hook_timeout
+    default_result       = "CONTINUE"
+  }
+
+  # The tags of instances are in the launch template.
+  dynamic "tag" {
+    for_each = merge(local.tags, { "natxdp:az" = each.value.az, "natxdp:role" = each.value.role })
+
+    content {
+      key                 = tag.key
+      value               = tag.value
+      propagate_at_launch = false
+    }
+  }
+
+  lifecycle {
+    # Scaling policies decide it.
+    ignore_changes = [desired_capacity]
+  }
+}
+
+# Bandwidth of instances is counted both ways.
+resource "aws_autoscaling_policy" "connections" {
+  for_each = local.gwlb ? local.nodes : {}
+
+  name                   = "${var.name}-${each.key}-connections"
+  autoscaling_group_name = aws_autoscaling_group.node[each.key].name
+  policy_type            = "TargetTrackingScaling"
+
+  target_tracking_configuration {
+    target_value = var.fleet.connections
+
+    customized_metric_specification {
+      namespace   = "NATXDP"
+      metric_name = "ActiveConnectionCount"
+      statistic   = "Average"
+
+      metric_dimension {
+        name  = "NatId"
+        value = var.name
+      }
+      metric_dimension {
+        name  = "AvailabilityZone"
+        value = each.value.az
+      }
+    }
+  }
+}
+
+resource "aws_autoscaling_policy" "bandwidth" {
+  for_each = local.gwlb ? local.nodes : {}
+
+  name                   = "${var.name}-${each.key}-bandwidth"
+  autoscaling_group_name = aws_autoscaling_group.node[each.key].name
+  policy_type            = "TargetTrackingScaling"
+
+  target_tracking_configuration {
+    # Bytes a minute of one instance.
+    target_value = var.fleet.gigabits * 1000 * 1000 * 1000 / 8 * 60
+
+    predefined_metric_specification {
+      predefined_metric_type = "ASGAverageNetworkOut"
+    }
+  }
+}
