@@ -32,9 +32,24 @@ locals {
         conditions = {}
       },
       {
-        sid        = "ReadParameters"
-        actions    = ["ssm:GetParameter"]
-        resources  = [aws_ssm_parameter.replication_key.arn]
+        sid     = "ReadParameters"
+        actions = ["ssm:GetParameter"]
+        resources = [
+          aws_ssm_parameter.replication_key.arn,
+          "${local.arn_prefix}:ssm:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:parameter/natxdp/${var.name}/cloudwatch-agent",
+        ]
+        conditions = {}
+      },
+      {
+        # Where Systems Manager keeps its agent's updates and the patch baselines.
+        sid     = "FetchForSystemsManager"
+        actions = ["s3:GetObject"]
+        resources = [
+          "${local.arn_prefix}:s3:::amazon-ssm-${data.aws_region.current.region}/*",
+          "${local.arn_prefix}:s3:::aws-ssm-${data.aws_region.current.region}/*",
+          "${local.arn_prefix}:s3:::aws-patch-manager-${data.aws_region.current.region}-*/*",
+          "${local.arn_prefix}:s3:::patch-baseline-snapshot-${data.aws_region.current.region}/*",
+        ]
         conditions = {}
       },
       {

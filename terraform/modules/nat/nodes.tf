@@ -113,7 +113,7 @@ resource "aws_launch_template" "node" {
   })]))
 
   dynamic "tag_specifications" {
-    for_each = toset(["instance", "volume"])
+    for_each = toset(local.gwlb ? ["instance", "volume", "network-interface"] : ["instance", "volume"])
 
     content {
       resource_type = tag_specifications.value

@@ -28,6 +28,7 @@ run "nodes_may_do_exactly_this_in_eip_mode" {
       LookAround               = toset(["ec2:DescribeInstances", "ec2:DescribeInstanceStatus"])
       EndLifecycleHooks        = toset(["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"])
       ReadParameters           = toset(["ssm:GetParameter"])
+      FetchForSystemsManager   = toset(["s3:GetObject"])
       LookAtRoutesAndAddresses = toset(["ec2:DescribeAddresses", "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables"])
       MoveRoutes               = toset(["ec2:ReplaceRoute"])
       MoveAddresses            = toset(["ec2:AssociateAddress"])
@@ -92,7 +93,7 @@ run "behind_gwlb_nodes_move_nothing" {
 
   assert {
     condition = toset([for s in jsondecode(aws_iam_role_policy.node.policy).Statement : s.Sid]) == toset([
-      "PublishMetrics", "WriteLogs", "LookAround", "EndLifecycleHooks", "ReadParameters", "BeManaged", "SeeTargetHealth",
+      "PublishMetrics", "WriteLogs", "LookAround", "EndLifecycleHooks", "ReadParameters", "FetchForSystemsManager", "BeManaged", "SeeTargetHealth",
     ])
     error_message = "In gwlb mode nodes have no routes and addresses to move."
   }
