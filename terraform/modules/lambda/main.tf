@@ -139,6 +139,16 @@ resource "aws_vpc_security_group_egress_rule" "probe" {
   tags              = local.tags
 }
 
+resource "aws_vpc_security_group_ingress_rule" "nodes" {
+  security_group_id            = var.nat.security_group_id
+  description                  = "Health page, for nat-health-probe"
+  referenced_security_group_id = aws_security_group.probe.id
+  ip_protocol                  = "tcp"
+  from_port                    = var.nat.agent_port
+  to_port                      = var.nat.agent_port
+  tags                         = local.tags
+}
+
 # Where nat-route-failover keeps what it did, and a person's override.
 resource "aws_ssm_parameter" "routing" {
   name           = "/natxdp/${local.name}/routing"

@@ -5,11 +5,6 @@ output "functions" {
   value       = { for job, function in aws_lambda_function.this : job => function.function_name }
 }
 
-output "probe_security_group_id" {
-  description = "Security group of the health probe, for health_sources of module nat."
-  value       = aws_security_group.probe.id
-}
-
 output "failed_events_queue" {
   description = "Queue of the events that no function could handle: name and ARN."
   value       = { name = aws_sqs_queue.failed.name, arn = aws_sqs_queue.failed.arn }

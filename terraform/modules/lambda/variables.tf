@@ -14,6 +14,7 @@ variable "nat" {
     load_balancer         = optional(object({ listener_arn = string }))
     target_groups         = map(object({ arn = string }))
     agent_port            = number
+    security_group_id     = string
   })
 }
 

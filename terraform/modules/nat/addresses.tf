@@ -93,10 +93,10 @@ resource "terraform_data" "mode" {
 resource "aws_route" "default" {
   for_each = var.manage_routes ? local.route_tables : {}
 
-  route_table_id         = each.key
+  route_table_id         = each.value.id
   destination_cidr_block = "0.0.0.0/0"
-  network_interface_id   = local.gwlb ? null : aws_network_interface.node[each.value].id
-  vpc_endpoint_id        = local.gwlb ? aws_vpc_endpoint.gwlb[each.value].id : null
+  network_interface_id   = local.gwlb ? null : aws_network_interface.node[each.value.az].id
+  vpc_endpoint_id        = local.gwlb ? aws_vpc_endpoint.gwlb[each.value.az].id : null
 
   # No route before there is somebody to take the packets.
   depends_on = [aws_autoscaling_group.node]

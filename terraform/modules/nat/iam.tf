@@ -4,125 +4,131 @@
 # calls of agent/aws/calls.h that it makes for it.
 
 locals {
-  statements = concat(
-    [
-      {
-        sid        = "PublishMetrics"
-        actions    = ["cloudwatch:PutMetricData"]
-        resources  = ["*"]
-        conditions = { "cloudwatch:namespace" = ["NATXDP"] }
-      },
-      {
-        sid        = "WriteLogs"
-        actions    = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        resources  = [for group in aws_cloudwatch_log_group.node : "${group.arn}:*"]
-        conditions = {}
-      },
-      {
-        # EC2 has no permissions by resource for reading.
-        sid        = "LookAround"
-        actions    = ["ec2:DescribeInstances", "ec2:DescribeInstanceStatus"]
-        resources  = ["*"]
-        conditions = {}
-      },
-      {
-        sid        = "EndLifecycleHooks"
-        actions    = ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"]
-        resources  = local.group_arns
-        conditions = {}
-      },
-      {
-        sid     = "ReadParameters"
-        actions = ["ssm:GetParameter"]
-        resources = [
-          aws_ssm_parameter.replication_key.arn,
-          "${local.arn_prefix}:ssm:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:parameter/natxdp/${var.name}/cloudwatch-agent",
-        ]
-        conditions = {}
-      },
-      {
-        # Where Systems Manager keeps its agent's updates and the patch baselines.
-        sid     = "FetchForSystemsManager"
-        actions = ["s3:GetObject"]
-        resources = [
-          "${local.arn_prefix}:s3:::amazon-ssm-${data.aws_region.current.region}/*",
-          "${local.arn_prefix}:s3:::aws-ssm-${data.aws_region.current.region}/*",
-          "${local.arn_prefix}:s3:::aws-patch-manager-${data.aws_region.current.region}-*/*",
-          "${local.arn_prefix}:s3:::patch-baseline-snapshot-${data.aws_region.current.region}/*",
-        ]
-        conditions = {}
-      },
-      {
-        # What the SSM agent itself needs, and nothing more of the managed policy.
-        sid = "BeManaged"
-        actions = [
-          "ec2messages:AcknowledgeMessage", "ec2messages:DeleteMessage", "ec2messages:FailMessage",
-          "ec2messages:GetEndpoint", "ec2messages:GetMessages", "ec2messages:SendReply",
-          "ssm:DescribeAssociation", "ssm:DescribeDocument", "ssm:GetDeployablePatchSnapshotForInstance",
-          "ssm:GetDocument", "ssm:ListAssociations", "ssm:ListInstanceAssociations",
-          "ssm:PutComplianceItems", "ssm:PutInventory", "ssm:UpdateAssociationStatus",
-          "ssm:UpdateInstanceAssociationStatus", "ssm:UpdateInstanceInformation",
-          "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
-          "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
-        ]
-        resources  = ["*"]
-        conditions = {}
-      },
-    ],
-    local.gwlb ? [] : [
-      {
-        sid        = "LookAtRoutesAndAddresses"
-        actions    = ["ec2:DescribeAddresses", "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables"]
-        resources  = ["*"]
-        conditions = {}
-      },
-      {
-        sid        = "MoveRoutes"
-        actions    = ["ec2:ReplaceRoute"]
-        resources  = [for id in sort(keys(local.route_tables)) : "${local.ec2_arn}:route-table/${id}"]
-        conditions = {}
-      },
-      {
-        sid     = "MoveAddresses"
-        actions = ["ec2:AssociateAddress"]
-        resources = concat(
-          [for slot in local.slots : "${local.ec2_arn}:elastic-ip/${local.allocations[slot.key]}"],
-          [for node in sort(keys(local.nodes)) : aws_network_interface.node[node].arn],
-        )
-        conditions = {}
-      },
-      {
-        sid        = "HoldLeases"
-        actions    = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
-        resources  = [aws_dynamodb_table.lease[0].arn]
-        conditions = {}
-      },
-    ],
-    var.mode == "eip" ? [] : [
-      {
-        sid        = "SeeTargetHealth"
-        actions    = ["elasticloadbalancing:DescribeTargetHealth"]
-        resources  = ["*"]
-        conditions = {}
-      },
-    ],
-    var.mode == "eni" ? [
-      {
-        sid        = "WeighTargets"
-        actions    = ["elasticloadbalancing:ModifyListener"]
-        resources  = [aws_lb_listener.fleet[0].arn]
-        conditions = {}
-      },
-    ] : [],
-    var.kms_key_arn == null ? [] : [
-      {
-        sid        = "UseKey"
-        actions    = ["kms:Decrypt", "kms:GenerateDataKey"]
-        resources  = [var.kms_key_arn]
-        conditions = {}
-      },
-    ],
-  )
+  all_statements = [
+    {
+      when       = true
+      sid        = "PublishMetrics"
+      actions    = ["cloudwatch:PutMetricData"]
+      resources  = ["*"]
+      conditions = { "cloudwatch:namespace" = ["NATXDP"] }
+    },
+    {
+      when       = true
+      sid        = "WriteLogs"
+      actions    = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      resources  = [for group in aws_cloudwatch_log_group.node : "${group.arn}:*"]
+      conditions = {}
+    },
+    {
+      when = true
+      # EC2 has no permissions by resource for reading.
+      sid        = "LookAround"
+      actions    = ["ec2:DescribeInstances", "ec2:DescribeInstanceStatus"]
+      resources  = ["*"]
+      conditions = {}
+    },
+    {
+      when       = true
+      sid        = "EndLifecycleHooks"
+      actions    = ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"]
+      resources  = local.group_arns
+      conditions = {}
+    },
+    {
+      when    = true
+      sid     = "ReadParameters"
+      actions = ["ssm:GetParameter"]
+      resources = [
+        aws_ssm_parameter.replication_key.arn,
+        "${local.arn_prefix}:ssm:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:parameter/natxdp/${var.name}/cloudwatch-agent",
+      ]
+      conditions = {}
+    },
+    {
+      when = true
+      # Where Systems Manager keeps its agent's updates and the patch baselines.
+      sid     = "FetchForSystemsManager"
+      actions = ["s3:GetObject"]
+      resources = [
+        "${local.arn_prefix}:s3:::amazon-ssm-${data.aws_region.current.region}/*",
+        "${local.arn_prefix}:s3:::aws-ssm-${data.aws_region.current.region}/*",
+        "${local.arn_prefix}:s3:::aws-patch-manager-${data.aws_region.current.region}-*/*",
+        "${local.arn_prefix}:s3:::patch-baseline-snapshot-${data.aws_region.current.region}/*",
+      ]
+      conditions = {}
+    },
+    {
+      when = true
+      # What the SSM agent itself needs, and nothing more of the managed policy.
+      sid = "BeManaged"
+      actions = [
+        "ec2messages:AcknowledgeMessage", "ec2messages:DeleteMessage", "ec2messages:FailMessage",
+        "ec2messages:GetEndpoint", "ec2messages:GetMessages", "ec2messages:SendReply",
+        "ssm:DescribeAssociation", "ssm:DescribeDocument", "ssm:GetDeployablePatchSnapshotForInstance",
+        "ssm:GetDocument", "ssm:ListAssociations", "ssm:ListInstanceAssociations",
+        "ssm:PutComplianceItems", "ssm:PutInventory", "ssm:UpdateAssociationStatus",
+        "ssm:UpdateInstanceAssociationStatus", "ssm:UpdateInstanceInformation",
+        "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
+      ]
+      resources  = ["*"]
+      conditions = {}
+    },
+    {
+      when       = !local.gwlb
+      sid        = "LookAtRoutesAndAddresses"
+      actions    = ["ec2:DescribeAddresses", "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables"]
+      resources  = ["*"]
+      conditions = {}
+    },
+    {
+      when       = !local.gwlb
+      sid        = "MoveRoutes"
+      actions    = ["ec2:ReplaceRoute"]
+      resources  = [for table in values(local.route_tables) : "${local.ec2_arn}:route-table/${table.id}"]
+      conditions = {}
+    },
+    {
+      when    = !local.gwlb
+      sid     = "MoveAddresses"
+      actions = ["ec2:AssociateAddress"]
+      resources = concat(
+        [for id in values(local.allocations) : "${local.ec2_arn}:elastic-ip/${id}"],
+        [for eni in aws_network_interface.node : eni.arn],
+      )
+      conditions = {}
+    },
+    {
+      when       = !local.gwlb
+      sid        = "HoldLeases"
+      actions    = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+      resources  = aws_dynamodb_table.lease[*].arn
+      conditions = {}
+    },
+    {
+      when       = var.mode != "eip"
+      sid        = "SeeTargetHealth"
+      actions    = ["elasticloadbalancing:DescribeTargetHealth"]
+      resources  = ["*"]
+      conditions = {}
+    },
+    {
+      when       = var.mode == "eni"
+      sid        = "WeighTargets"
+      actions    = ["elasticloadbalancing:ModifyListener"]
+      resources  = aws_lb_listener.fleet[*].arn
+      conditions = {}
+    },
+    {
+      when       = var.kms_key_arn != null
+      sid        = "UseKey"
+      actions    = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources  = compact([var.kms_key_arn])
+      conditions = {}
+    },
+  ]
+
+  statements = [for statement in local.all_statements : statement if statement.when]
 
   # A group's ARN holds an id that is known only after the launch template is.
   group_arns = [

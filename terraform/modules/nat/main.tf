@@ -74,8 +74,10 @@ locals {
     )
   }
 
-  # By route table, the zone.
-  route_tables = merge([for az in local.azs : { for id in var.azs[az].route_table_ids : id => az }]...)
+  # Ids may be known only when they have been made, so they are no keys.
+  route_tables = merge([
+    for az in local.azs : { for index, id in var.azs[az].route_table_ids : "${az}/${index}" => { az = az, id = id } }
+  ]...)
 
   arn_prefix = "arn:${data.aws_partition.current.partition}"
   ec2_arn    = "${local.arn_prefix}:ec2:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}"

@@ -39,7 +39,7 @@ output "network_interface_ids" {
 
 output "route_tables" {
   description = "By route table: the zone whose node its default route is for."
-  value       = local.route_tables
+  value       = { for table in values(local.route_tables) : table.id => table.az }
 }
 
 output "autoscaling_groups" {

@@ -33,11 +33,11 @@ resource "aws_vpc_security_group_ingress_rule" "peer" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "health" {
-  for_each = merge(var.health_sources, var.mode == "eni" ? { nlb = aws_security_group.nlb[0].id } : {})
+  count = var.mode == "eni" ? 1 : 0
 
   security_group_id            = aws_security_group.node.id
-  description                  = "Health checks from ${each.key}"
-  referenced_security_group_id = each.value
+  description                  = "Health checks of the load balancer"
+  referenced_security_group_id = aws_security_group.nlb[0].id
   ip_protocol                  = "tcp"
   from_port                    = var.agent_port
   to_port                      = var.agent_port

@@ -292,12 +292,6 @@ variable "peer_port" {
   }
 }
 
-variable "health_sources" {
-  description = "Security groups that may ask for the agent's health page, such as the health probe's."
-  type        = map(string)
-  default     = {}
-}
-
 variable "profile" {
   description = "How the NAT behaves: aws (as the AWS NAT gateway) or rfc (for peer-to-peer, calls and games)."
   type        = string

@@ -25,6 +25,7 @@ variables {
     load_balancer         = { listener_arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/net/egress/0123456789abcdef/0123456789abcdef" }
     target_groups         = { eu-west-1a = { arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/egress-1a/0123456789abcdef" } }
     agent_port            = 9464
+    security_group_id     = "sg-0123456789abcdef0"
   }
 }
 
@@ -156,6 +157,7 @@ run "in_gwlb_mode_there_are_no_routes_to_move" {
       autoscaling_groups    = { eu-west-1a = "egress-eu-west-1a" }
       target_groups         = { all = { arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/egress/0123456789abcdef" } }
       agent_port            = 9464
+      security_group_id     = "sg-0123456789abcdef0"
     }
   }
 

@@ -40,7 +40,7 @@ run "nothing_comes_in_from_the_internet" {
     condition = alltrue([
       for rule in concat(
         values(aws_vpc_security_group_ingress_rule.private), values(aws_vpc_security_group_ingress_rule.peer),
-        values(aws_vpc_security_group_ingress_rule.health), values(aws_vpc_security_group_ingress_rule.nlb),
+        aws_vpc_security_group_ingress_rule.health, values(aws_vpc_security_group_ingress_rule.nlb),
         values(aws_vpc_security_group_ingress_rule.gwlb), aws_vpc_security_group_ingress_rule.untracked,
       ) : rule.cidr_ipv4 != "0.0.0.0/0" && rule.cidr_ipv6 != "::/0"
     ])

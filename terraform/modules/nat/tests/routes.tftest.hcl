@@ -22,14 +22,14 @@ variables {
 
 run "eip_routes_point_to_the_interface_of_their_zone" {
   assert {
-    condition     = toset(keys(aws_route.default)) == toset(["rtb-0aaaaaaaaaaaaaaa1", "rtb-0aaaaaaaaaaaaaaa2", "rtb-0bbbbbbbbbbbbbbb1"])
+    condition     = toset([for route in aws_route.default : route.route_table_id]) == toset(["rtb-0aaaaaaaaaaaaaaa1", "rtb-0aaaaaaaaaaaaaaa2", "rtb-0bbbbbbbbbbbbbbb1"])
     error_message = "Every route table has to get a default route."
   }
   assert {
     condition = alltrue([
-      for table, route in aws_route.default :
+      for route in aws_route.default :
       route.destination_cidr_block == "0.0.0.0/0" && route.vpc_endpoint_id == null &&
-      route.network_interface_id == aws_network_interface.node[output.route_tables[table]].id
+      route.network_interface_id == aws_network_interface.node[output.route_tables[route.route_table_id]].id
     ])
     error_message = "In eip mode a default route points to the interface of its zone."
   }
@@ -130,7 +130,7 @@ run "eni_has_a_load_balancer_for_health" {
     error_message = "In eni mode the load balancer is a network load balancer, and internal."
   }
   assert {
-    condition     = alltrue([for table, route in aws_route.default : route.network_interface_id == aws_network_interface.node[output.route_tables[table]].id])
+    condition     = alltrue([for route in aws_route.default : route.network_interface_id == aws_network_interface.node[output.route_tables[route.route_table_id]].id])
     error_message = "In eni mode a default route points to the interface of its zone, not to the load balancer."
   }
   assert {
@@ -158,8 +158,8 @@ run "gwlb_routes_point_to_the_endpoint_of_their_zone" {
 
   assert {
     condition = alltrue([
-      for table, route in aws_route.default :
-      coalesce(route.network_interface_id, "none") == "none" && route.vpc_endpoint_id == aws_vpc_endpoint.gwlb[output.route_tables[table]].id
+      for route in aws_route.default :
+      coalesce(route.network_interface_id, "none") == "none" && route.vpc_endpoint_id == aws_vpc_endpoint.gwlb[output.route_tables[route.route_table_id]].id
     ])
     error_message = "In gwlb mode a default route points to the endpoint of its zone."
   }
@@ -203,7 +203,7 @@ run "another_mode_makes_other_routes" {
   }
 
   assert {
-    condition     = alltrue([for table, route in aws_route.default : startswith(route.vpc_endpoint_id, "vpce-")]) && length(aws_route.default) == 3
+    condition     = alltrue([for route in aws_route.default : startswith(route.vpc_endpoint_id, "vpce-")]) && length(aws_route.default) == 3
     error_message = "From eip to gwlb the default routes move to the endpoints."
   }
 }
