@@ -31,11 +31,14 @@ locals {
       ["# Written by Terraform at launch."],
       [for key, value in merge(
         {
-          nat_id            = var.name
-          listen            = "0.0.0.0:${var.agent_port}"
-          cloudwatch        = "on"
-          cloudwatch_region = data.aws_region.current.region
-          log_group         = aws_cloudwatch_log_group.node["flows"].name
+          nat_id             = var.name
+          http_listen        = "0.0.0.0:${var.agent_port}"
+          cloudwatch_metrics = "basic"
+          records            = "close"
+          record_logs        = aws_cloudwatch_log_group.node["flows"].name
+          talkers            = "20"
+          talkers_logs       = aws_cloudwatch_log_group.node["talkers"].name
+          imds               = "on"
         },
         var.agent_settings,
       ) : "${key} = ${value}"],

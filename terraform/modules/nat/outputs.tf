@@ -78,7 +78,7 @@ output "endpoint_service_name" {
 }
 
 output "log_groups" {
-  description = "Log groups of the nodes: flows and system."
+  description = "Log groups of the nodes: flows, talkers and system."
   value       = { for use, group in aws_cloudwatch_log_group.node : use => group.name }
 }
 

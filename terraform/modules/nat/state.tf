@@ -40,7 +40,7 @@ resource "aws_ssm_parameter" "replication_key" {
 }
 
 resource "aws_cloudwatch_log_group" "node" {
-  for_each = toset(["flows", "system"])
+  for_each = toset(["flows", "talkers", "system"])
 
   name              = "/natxdp/${var.name}/${each.key}"
   retention_in_days = var.log_retention_days

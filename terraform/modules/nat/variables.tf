@@ -273,7 +273,7 @@ variable "tracked" {
 variable "agent_port" {
   description = "TCP port of the agent's health page and metrics."
   type        = number
-  default     = 9464
+  default     = 9469
 
   validation {
     condition     = var.agent_port > 0 && var.agent_port <= 65535
@@ -284,7 +284,7 @@ variable "agent_port" {
 variable "peer_port" {
   description = "UDP and TCP port on which the agents talk to each other."
   type        = number
-  default     = 9465
+  default     = 9470
 
   validation {
     condition     = var.peer_port > 0 && var.peer_port <= 65535 && var.peer_port != var.agent_port

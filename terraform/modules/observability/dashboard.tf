@@ -81,12 +81,12 @@ resource "aws_cloudwatch_dashboard" "this" {
 }
 
 locals {
-  # Fields of the agent's flow records.
+  # Fields of the agent's flow records: agent/record.c.
   insights = {
-    top-sources      = "filter event = 'close' | stats sum(bytes_out + bytes_in) as bytes, count(*) as flows by inside | sort bytes desc | limit 20"
+    top-sources      = "filter event = 'close' | stats sum(bytes_out + bytes_in) as bytes, count(*) as flows by source | sort bytes desc | limit 20"
     top-destinations = "filter event = 'close' | stats sum(bytes_out + bytes_in) as bytes, count(*) as flows by destination, destination_port | sort bytes desc | limit 20"
-    idle-connections = "filter event = 'close' and reason = 'idle' | stats count(*) as flows by inside, destination | sort flows desc | limit 20"
-    failed-attempts  = "filter event = 'close' and outcome = 'unanswered' | stats count(*) as flows by inside, destination, destination_port | sort flows desc | limit 20"
+    idle-connections = "filter event = 'close' and protocol = 'tcp' and reason = 'idle' | stats count(*) as flows by source, destination | sort flows desc | limit 20"
+    no-answer        = "filter event = 'close' and packets_in = 0 | stats count(*) as flows by source, destination, destination_port | sort flows desc | limit 20"
   }
 }
 

@@ -24,7 +24,7 @@ variables {
     lease_table           = { name = "egress-lease", arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/egress-lease" }
     load_balancer         = { listener_arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/net/egress/0123456789abcdef/0123456789abcdef" }
     target_groups         = { eu-west-1a = { arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/egress-1a/0123456789abcdef" } }
-    agent_port            = 9464
+    agent_port            = 9469
     security_group_id     = "sg-0123456789abcdef0"
   }
 }
@@ -156,7 +156,7 @@ run "in_gwlb_mode_there_are_no_routes_to_move" {
       network_interface_ids = {}
       autoscaling_groups    = { eu-west-1a = "egress-eu-west-1a" }
       target_groups         = { all = { arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/egress/0123456789abcdef" } }
-      agent_port            = 9464
+      agent_port            = 9469
       security_group_id     = "sg-0123456789abcdef0"
     }
   }

@@ -269,7 +269,7 @@ run "one_port_for_two" {
   command = plan
 
   variables {
-    peer_port = 9464
+    peer_port = 9469
   }
 
   expect_failures = [var.peer_port]

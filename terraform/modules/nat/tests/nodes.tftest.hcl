@@ -51,7 +51,7 @@ run "nothing_comes_in_from_the_internet" {
     error_message = "Hosts of private_cidrs come in, and no others."
   }
   assert {
-    condition     = alltrue([for rule in aws_vpc_security_group_ingress_rule.health : rule.from_port == 9464 && rule.to_port == 9464])
+    condition     = alltrue([for rule in aws_vpc_security_group_ingress_rule.health : rule.from_port == 9469 && rule.to_port == 9469])
     error_message = "Health checks reach the agent's port only."
   }
 }
@@ -87,8 +87,15 @@ run "nodes_are_configured_at_launch" {
     error_message = "natxdp.conf names the private address of the zone's Elastic IP."
   }
   assert {
-    condition     = strcontains(yamldecode(base64decode(aws_launch_template.node["eu-west-1a"].user_data)).write_files[0].content, "\nhost_ports = 22, 68, 9464, 9465, 61000-65535\n")
+    condition     = strcontains(yamldecode(base64decode(aws_launch_template.node["eu-west-1a"].user_data)).write_files[0].content, "\nhost_ports = 22, 68, 9469, 9470, 61000-65535\n")
     error_message = "natxdp.conf keeps the agent's ports for the host."
+  }
+  assert {
+    condition = alltrue([
+      for line in ["nat_id = egress", "http_listen = 0.0.0.0:9469", "cloudwatch_metrics = basic", "record_logs = /natxdp/egress/flows", "imds = on"] :
+      contains(split("\n", yamldecode(base64decode(aws_launch_template.node["eu-west-1a"].user_data)).write_files[1].content), line)
+    ])
+    error_message = "natxdpd.conf lacks what the agent has to know."
   }
   assert {
     condition     = contains(yamldecode(base64decode(aws_launch_template.node["eu-west-1a"].user_data)).runcmd, ["systemctl", "restart", "natxdp.service", "natxdpd.service"])

@@ -180,7 +180,7 @@ run "gwlb_routes_point_to_the_endpoint_of_their_zone" {
     error_message = "The groups follow var.fleet and have both hooks."
   }
   assert {
-    condition     = toset([for rule in aws_vpc_security_group_ingress_rule.gwlb : rule.from_port]) == toset([6081, 9464])
+    condition     = toset([for rule in aws_vpc_security_group_ingress_rule.gwlb : rule.from_port]) == toset([6081, 9469])
     error_message = "The load balancer may send GENEVE and health checks, and nothing else."
   }
 }

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+"""A copy of the Terraform tree to work in, and terraform in it.
+
+TF names the terraform to run; without it, it is the one on the PATH. The
+provider hashicorp/aws is used, and no account: a stand-in that answers from the
+provider's schema is enough, and is what these tests are written for.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+SOURCE = TOP / "terraform"
+MODULES = sorted(f"modules/{path.name}" for path in (SOURCE / "modules").iterdir() if path.is_dir())
+ENVS = sorted(f"envs/{path.name}" for path in (SOURCE / "envs").iterdir() if path.is_dir())
+EXAMPLES = sorted(f"examples/{path.name}" for path in (SOURCE / "examples").iterdir() if path.is_dir())
+ROOTS = MODULES + ENVS + EXAMPLES
+# The longest single run is the suite of module nat, with 50 plans and applies.
+PATIENCE = 280
+
+# Without an account there is nobody to ask for state.
+LOCAL_BACKEND = 'terraform {\n  backend "local" {}\n}\n'
+
+# What roots without defaults are given. The package's content does not matter.
+VALUES = {
+    "lambda_packages": '{ arm64 = "package.zip" }',
+    "ami_id": '"ami-0123456789abcdef0"',
+    "vpc_id": '"vpc-0123456789abcdef0"',
+    "private_cidrs": '["10.0.0.0/17"]',
+    "azs": '{ eu-west-1a = { public_subnet_id = "subnet-0a0a0a0a0a0a0a0a1", '
+           'route_table_ids = ["rtb-0a0a0a0a0a0a0a0a1"] } }',
+}
+
+# Facts of AWS that plans depend on.
+ANSWERS = '{ "data.aws_ec2_instance_type": { "maximum_ipv4_addresses_per_interface": 10 } }\n'
+
+
+def terraform():
+    """The command, or a skip where there is none."""
+    command = os.environ.get("TF") or "terraform"
+    found = shutil.which(command)
+    if found:
+        return str(Path(found).absolute())
+    if os.environ.get("TF"):
+        pytest.fail(f"TF={command}: there is no such program")
+    pytest.skip("needs terraform 1.11 or later, which is not on the PATH; or TF=COMMAND")
+
+
+def tf(command, *arguments):
+    """Runs terraform; returns its exit status and what it printed, in plain text."""
+    environment = dict(os.environ, TF_IN_AUTOMATION="1", TF_INPUT="0", AWS_EC2_METADATA_DISABLED="true")
+    # Colours and borders have no place in a comparison.
+    done = subprocess.run([command, *arguments], env=environment, stdin=subprocess.DEVNULL, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE, check=False)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
+    return done.returncode, re.sub(r"\s+", " ", re.sub(r"[│╷╵]", "", text))
+
+
+def variables_of(root):
+    text = "".join(path.read_text() for path in root.glob("*.tf"))
+    return set(re.findall(r'^variable "([^"]+)"', text, re.M))
+
+
+class Tree:
+    """The Terraform tree, copied, beside the parts of the tree that it reads."""
+
+    def __init__(self, directory, command):
+        self.command = command
+        self.top = directory
+        self.terraform = directory / "terraform"
+        ignore = shutil.ignore_patterns(".terraform", "*.tfstate*")
+        shutil.copytree(SOURCE, self.terraform, ignore=ignore)
+        (directory / "agent").mkdir()
+        shutil.copy(TOP / "agent" / "metric_list.h", directory / "agent")
+        self.answers = directory / "answers.json"
+        self.answers.write_text(ANSWERS)
+        os.environ["TF_OFFLINE_DATA"] = str(self.answers)
+        self.ready = set()
+        self.look_for_provider()
+
+    def look_for_provider(self):
+        """Fails once and clearly, instead of in every test with what terraform prints."""
+        status, output = self.run("modules/network", "init", "-backend=false", "-no-color")
+        if status != 0:
+            pytest.fail(f"{self.command} cannot get the provider hashicorp/aws from here; set TF to a terraform that "
+                        f"has it, such as a wrapper with an offline provider ({output[-200:].strip()})", pytrace=False)
+
+    def path(self, root):
+        return self.terraform / root
+
+    def run(self, root, *arguments):
+        return tf(self.command, f"-chdir={self.path(root)}", *arguments)
+
+    def prepare(self, root):
+        """Initialises a root once, without its backend."""
+        if root in self.ready:
+            return
+        status, output = self.run(root, "init", "-backend=false", "-no-color")
+        assert status == 0, output
+        self.ready.add(root)
+
+    def make_local(self, root):
+        """Makes a root one that can be applied: local state, values for what has no default."""
+        path = self.path(root)
+        if 'backend "s3"' in "".join(file.read_text() for file in path.glob("*.tf")):
+            (path / "backend_override.tf").write_text(LOCAL_BACKEND)
+        (path / "package.zip").write_bytes(b"PK\5\6" + bytes(18))
+        known = variables_of(path)
+        lines = [f"{name} = {value}\n" for name, value in VALUES.items() if name in known]
+        (path / "terraform.tfvars").write_text("".join(lines))
+        status, output = self.run(root, "init", "-reconfigure", "-no-color")
+        assert status == 0, output
