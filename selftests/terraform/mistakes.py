@@ -94,6 +94,8 @@ MISTAKES = [
             "test modules/nat routes eip_routes_point_to_the_interface_of_their_zone", "In eip mode a default route points to the interface of its zone."),
     Mistake("flows on the node's own address", NAT + "main.tf", "slice(addresses, 1, length(addresses))", "slice(addresses, 0, length(addresses) - 1)",
             "test modules/nat routes interfaces_forward", "Elastic IPs of flows go to secondary addresses"),
+    Mistake("all zones replaced at once", NAT + "nodes.tf", 'for_each = local.gwlb ? ["Rolling"] : []', 'for_each = ["Rolling"]',
+            "test modules/nat nodes a_group_a_node", "all zones would be down at once"),
     Mistake("tag forgotten", NAT + "state.tf", 'hash_key     = "az"\n  tags         = local.tags', 'hash_key     = "az"',
             "test modules/nat nodes everything_is_tagged", ""),
 

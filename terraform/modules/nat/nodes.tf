@@ -161,13 +161,19 @@ resource "aws_autoscaling_group" "node" {
     max_healthy_percentage = local.gwlb ? 200 : 100
   }
 
-  instance_refresh {
-    strategy = "Rolling"
+  # Only a fleet is refreshed by itself. Groups of one would be all at once, each
+  # with nobody left to hand over to: docs/runbooks/deploy.md has the way.
+  dynamic "instance_refresh" {
+    for_each = local.gwlb ? ["Rolling"] : []
 
-    preferences {
-      min_healthy_percentage = local.gwlb ? 100 : 0
-      max_healthy_percentage = local.gwlb ? 200 : 100
-      auto_rollback          = true
+    content {
+      strategy = instance_refresh.value
+
+      preferences {
+        min_healthy_percentage = 100
+        max_healthy_percentage = 200
+        auto_rollback          = true
+      }
     }
   }
 

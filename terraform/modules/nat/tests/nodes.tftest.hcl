@@ -138,6 +138,10 @@ run "a_group_a_node" {
     error_message = "The interface is free for a new instance only when the old one is gone."
   }
   assert {
+    condition     = alltrue([for group in aws_autoscaling_group.node : length(group.instance_refresh) == 0])
+    error_message = "Groups of one are not refreshed by a change of the launch template: all zones would be down at once."
+  }
+  assert {
     condition = alltrue([
       for group in aws_autoscaling_group.node :
       toset([for hook in group.initial_lifecycle_hook : hook.lifecycle_transition]) == toset(["autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING"])
