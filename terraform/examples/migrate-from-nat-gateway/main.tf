@@ -40,6 +40,8 @@ resource "aws_route" "moved" {
 
   lifecycle {
     ignore_changes = [network_interface_id]
+    # A plan that wants to make the route anew has imported another one.
+    prevent_destroy = true
   }
 }
 
