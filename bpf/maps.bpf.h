@@ -21,21 +21,32 @@ struct {
 	__type(value, struct natxdp_bucket);
 } flow_table SEC(".maps");
 
+/* BPF_F_MMAPABLE is also what aligns the values of an array to cache lines. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct natxdp_tags);
+} flow_tags SEC(".maps");
+
 /* A map with a lock cannot be mmapped, so the locks stand beside the table. */
 struct flow_lock {
 	struct bpf_spin_lock lock;
-	__u32 pad[15]; /* one cache line each */
+	__u32 inserts; /* under this lock so far */
+	__u32 pad[14]; /* one cache line each */
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, NATXDP_STRIPES_MAX);
+	__uint(max_entries, NATXDP_STRIPES);
 	__type(key, __u32);
 	__type(value, struct flow_lock);
 } flow_locks SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct natxdp_due);

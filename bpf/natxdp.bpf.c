@@ -192,17 +192,20 @@ static __always_inline int forward(struct xdp_md *ctx, struct packet *pkt, __u32
 static __always_inline int miss(struct xdp_md *ctx, const struct packet *pkt,
 				const struct natxdp_key *key)
 {
-	struct open_request req = {
-		.key = *key,
-		.kind = pkt->kind,
-		.ifindex = ctx->ingress_ifindex,
-		.tcp_flags = pkt->tcp_flags,
-		.ttl = pkt->ip->ttl,
-	};
+	struct open_request *req;
+	__u32 zero = 0;
 
-	mac_copy(req.src_mac, pkt->eth->h_source);
-	mac_copy(req.dst_mac, pkt->eth->h_dest);
-	return flow_open(ctx, &req);
+	req = bpf_map_lookup_elem(&open_request, &zero);
+	if (!req)
+		return not_opened(NATXDP_DROP_INTERNAL);
+	req->key = *key;
+	req->kind = pkt->kind;
+	req->ifindex = ctx->ingress_ifindex;
+	req->tcp_flags = pkt->tcp_flags;
+	req->ttl = pkt->ip->ttl;
+	mac_copy(req->src_mac, pkt->eth->h_source);
+	mac_copy(req->dst_mac, pkt->eth->h_dest);
+	return flow_open(ctx, req);
 }
 
 static __always_inline int natxdp(struct xdp_md *ctx, enum natxdp_side side)
@@ -215,7 +218,7 @@ static __always_inline int natxdp(struct xdp_md *ctx, enum natxdp_side side)
 	if (reason != PARSE_OK)
 		return finish(reason, pkt.len);
 	if (pkt.kind <= PACKET_BARE)
-		slot = flow_find(&key);
+		slot = flow_find_fast(&key);
 	else if (pkt.kind == PACKET_ERROR)
 		slot = icmp_error(ctx, side);
 	else if (pkt.kind == PACKET_FRAGMENT)

@@ -17,6 +17,7 @@
 /* What flow_open() has to know of the packet; it does not see the frame. */
 struct open_request {
 	struct natxdp_key key;
+	struct natxdp_key other; /* of open_hairpin(): that of the other inside host */
 	__u32 kind; /* enum packet_kind */
 	__u32 ifindex;
 	__u8 tcp_flags;
@@ -25,6 +26,14 @@ struct open_request {
 	__u8 dst_mac[6];
 	__u8 pad[2];
 };
+
+/* Not on the stack, which is short here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct open_request);
+} open_request SEC(".maps");
 
 /* A reason as the return value of a function that else returns a slot. */
 static __always_inline int not_opened(int reason)
@@ -375,13 +384,13 @@ __noinline int open_invited(struct xdp_md *ctx, const struct open_request *req)
  * From an inside host to the mapped port of another one (RFC 4787, REQ-9): the
  * receiver sees the sender's external end. Both entries are on the inside.
  */
-__noinline int open_hairpin(struct xdp_md *ctx, const struct open_request *req)
+__noinline int open_hairpin(struct xdp_md *ctx, struct open_request *req)
 {
 	struct natxdp_config *cfg = config_get();
 	struct natxdp_flow *target, *external, *in;
-	struct natxdp_key other = {};
+	struct natxdp_key *other;
 	int to, back, slot, err;
-	__be32 saddr;
+	__be32 addr;
 	__u32 zero = 0, filtering;
 	__u8 flags = NATXDP_FLOW_MAPPED | NATXDP_FLOW_HAIRPIN;
 	struct pair *p;
@@ -389,14 +398,18 @@ __noinline int open_hairpin(struct xdp_md *ctx, const struct open_request *req)
 	p = bpf_map_lookup_elem(&open_pair, &zero);
 	if (!req || !cfg || !p)
 		return not_opened(NATXDP_DROP_INTERNAL);
+	other = &req->other;
 	target = open_invitation(&req->key, 0);
 	if (!target)
 		return not_opened(NATXDP_PASS_HOST);
-	other = req->key;
-	other.saddr = target->new_daddr;
-	other.sport = target->new_dport;
-	saddr = req->key.saddr; /* Linux 6.1 takes no argument of a function as a key */
-	if (bpf_map_lookup_elem(&blocked, &saddr) || bpf_map_lookup_elem(&blocked, &other.saddr))
+	*other = req->key;
+	other->saddr = target->new_daddr;
+	other->sport = target->new_dport;
+	addr = req->key.saddr; /* Linux 6.1 takes no argument of a function as a key */
+	if (bpf_map_lookup_elem(&blocked, &addr))
+		return not_opened(NATXDP_DROP_BLOCKED);
+	addr = other->saddr;
+	if (bpf_map_lookup_elem(&blocked, &addr))
 		return not_opened(NATXDP_DROP_BLOCKED);
 	if (req->key.proto == IPPROTO_TCP && !tcp_is_opening(req->tcp_flags))
 		return not_opened(NATXDP_DROP_UNSOLICITED);
@@ -405,7 +418,7 @@ __noinline int open_hairpin(struct xdp_md *ctx, const struct open_request *req)
 	to = open_reach(ctx, req, target);
 	if (to < 0)
 		return to;
-	back = open_route(ctx, req, other.saddr, req->key.saddr, NATXDP_SIDE_INSIDE);
+	back = open_route(ctx, req, other->saddr, req->key.saddr, NATXDP_SIDE_INSIDE);
 	if (back < 0)
 		return back;
 	err = open_admit(cfg, req->key.saddr, &flags);
@@ -418,7 +431,7 @@ __noinline int open_hairpin(struct xdp_md *ctx, const struct open_request *req)
 			host_release(req->key.saddr);
 		return open_failed(err);
 	}
-	err = mapping_get(p, &other, 0, NULL);
+	err = mapping_get(p, other, 0, NULL);
 	filtering = cfg->filtering[class_of(req->key.proto)];
 	pair_init(p, &req->key, ticks_now());
 	in = &p->search.in;
@@ -427,15 +440,15 @@ __noinline int open_hairpin(struct xdp_md *ctx, const struct open_request *req)
 	in->next_hop = back;
 	in->flags = NATXDP_FLOW_INBOUND | NATXDP_FLOW_HAIRPIN;
 	p->due = p->out.first_seen + first_timeout(cfg, req->key.proto);
-	in->key = other;
+	in->key = *other;
 	in->key.daddr = external->new_saddr;
 	in->key.dport = external->new_sport;
 	in->new_saddr = req->key.daddr;
 	in->new_sport = req->key.dport;
 	p->out.new_saddr = external->new_saddr;
 	p->out.new_sport = external->new_sport;
-	p->out.new_daddr = other.saddr;
-	p->out.new_dport = other.sport;
+	p->out.new_daddr = other->saddr;
+	p->out.new_dport = other->sport;
 	p->out.pool = external->pool;
 	in->pool = external->pool;
 	if (err < 0)
@@ -457,7 +470,7 @@ __noinline int open_hairpin(struct xdp_md *ctx, const struct open_request *req)
 }
 
 /* Returns the slot of the flow's entry for this packet, or a reason as not_opened(). */
-static __always_inline int flow_open(struct xdp_md *ctx, const struct open_request *req)
+static __always_inline int flow_open(struct xdp_md *ctx, struct open_request *req)
 {
 	struct natxdp_config *cfg = config_get();
 	int what;

@@ -33,7 +33,8 @@ struct port_search {
 	__u32 tried;
 	__u32 bare; /* a protocol without ports */
 	__u32 no_room;
-	int slot; /* of the claimed entry, or -errno */
+	struct natxdp_key seed; /* of the random start */
+	int slot;		/* of the claimed entry, or -errno */
 };
 
 static __always_inline int port_is_host(__u32 port)
@@ -91,27 +92,27 @@ static __always_inline __u64 port_hash(const struct natxdp_key *key)
  * Random start and stride. The hash under the secret key makes them hard to
  * guess (RFC 6056, section 3.1): bpf_get_prandom_u32() alone is predictable.
  */
-static __always_inline void port_shuffle(struct port_search *s, struct natxdp_key *seed)
+static __always_inline void port_shuffle(struct port_search *s)
 {
 	__u64 h;
 
-	seed->daddr = bpf_get_prandom_u32();
-	h = port_hash(seed);
+	s->seed = s->in.key;
+	s->seed.daddr = bpf_get_prandom_u32();
+	h = port_hash(&s->seed);
 	s->at = h;
 	s->stride = (h >> 32) | 1;
 }
 
 static __always_inline void port_search_crowded(struct port_search *s,
 						struct natxdp_port_hint *hint, __u64 destination,
-						__u32 now)
+						__u32 now, struct port_walk *walk)
 {
 	int known = hint->destination == destination;
-	struct port_walk walk = { .search = s };
 	long steps;
 
 	s->at = known ? hint->cursor : (__u32)destination;
 	s->stride = (destination >> 32) | 1;
-	steps = bpf_loop(s->mask + 1, port_try, &walk, 0);
+	steps = bpf_loop(s->mask + 1, port_try, walk, 0);
 	hint->destination = destination;
 	hint->cursor = s->at;
 	/* after a full round without a free port the next rounds will not find one soon */
@@ -127,7 +128,6 @@ __noinline int port_claim(struct port_search *s, __u32 pool_index)
 {
 	struct port_walk walk = { .search = s };
 	struct natxdp_port_hint *hint;
-	struct natxdp_key seed;
 	struct natxdp_pool *pool;
 	__u64 destination;
 	__u32 now;
@@ -164,11 +164,10 @@ __noinline int port_claim(struct port_search *s, __u32 pool_index)
 	known = hint->destination == destination;
 	if (known && hint->full_until && (__s32)(hint->full_until - now) > 0)
 		return 0;
-	seed = s->in.key;
-	port_shuffle(s, &seed);
+	port_shuffle(s);
 	bpf_loop(known ? PORT_TRIES_CROWDED : PORT_TRIES_RANDOM, port_try, &walk, 0);
 	if (s->slot == -EEXIST)
-		port_search_crowded(s, hint, destination, now);
+		port_search_crowded(s, hint, destination, now, &walk);
 	return 0;
 }
 

@@ -98,7 +98,7 @@ __noinline __u32 sweep_slot(__u32 slot, __u32 now)
 	if (key.proto == NATXDP_PROTO_DEAD) {
 		if (!tick_reached(now, f->last_seen + NATXDP_GRACE_TICKS))
 			return f->last_seen + NATXDP_GRACE_TICKS;
-		flow_mark(f, &key, NATXDP_PROTO_FREE);
+		flow_free(f, &key, slot);
 		return 0;
 	}
 	peer = flow_peer(f);
@@ -138,8 +138,8 @@ __noinline int sweep_bucket(__u32 bucket, __u32 now)
 }
 
 /*
- * One due group: 16 buckets whose due times are one cache line. Returns how
- * many were due, or -1 past the end of the table.
+ * One group of buckets: their due times are one cache line. Returns how many
+ * were due, or -1 past the end of the table.
  */
 __noinline int sweep_group(__u32 group, __u32 now)
 {
@@ -149,13 +149,13 @@ __noinline int sweep_group(__u32 group, __u32 now)
 	due = bpf_map_lookup_elem(&flow_due, &group);
 	if (!due)
 		return -1;
-	for (i = 0; i < NATXDP_DUE_GROUP; i++) {
+	for (i = 0; i < NATXDP_GROUP_BUCKETS; i++) {
 		tick = READ_ONCE(due->tick[i]);
 		if (!tick || !tick_reached(now, tick))
 			continue;
 		/* cleared first: what is inserted meanwhile sets it again */
 		WRITE_ONCE(due->tick[i], 0);
-		sweep_bucket(group * NATXDP_DUE_GROUP + i, now);
+		sweep_bucket(group * NATXDP_GROUP_BUCKETS + i, now);
 		opened++;
 	}
 	return opened;
@@ -171,7 +171,7 @@ __noinline int sweep_home(const struct natxdp_key *key, __u32 now)
 		return -EINVAL;
 	flow_home(key, &home);
 	for (choice = 0; choice < NATXDP_CHOICES; choice++)
-		sweep_bucket(home.bucket[choice], now);
+		sweep_group(home.group[choice], now);
 	return 0;
 }
 
@@ -200,14 +200,12 @@ static int sweep_tick(void *map, int *key, struct sweep *state)
 {
 	const struct natxdp_geometry *g = (const void *)&geometry;
 	struct sweep_walk walk = {};
-	__u32 groups;
 
 	barrier_var(g);
-	groups = (g->stripes * g->rows + NATXDP_DUE_GROUP - 1) / NATXDP_DUE_GROUP;
 	walk.group = state->cursor;
 	/* not the coarse clock: a timer of a syscall program may not read that */
 	walk.now = bpf_ktime_get_ns() >> NATXDP_TICK_SHIFT;
-	bpf_loop(groups / SWEEP_TICKS_PER_PASS + 1, sweep_step, &walk, 0);
+	bpf_loop(g->groups / SWEEP_TICKS_PER_PASS + 1, sweep_step, &walk, 0);
 	state->cursor = walk.group;
 	count_event(NATXDP_EVENT_SWEEP_PASSES, walk.passes);
 	bpf_timer_start(&state->timer, SWEEP_INTERVAL_NS, 0);

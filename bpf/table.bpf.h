@@ -2,9 +2,17 @@
 /*
  * The flow table: find, claim, remove.
  *
+ *   flow_find()    the slot of a key; flow_find_fast() for packets, which most often have one
+ *   flow_claim()   insert an entry; makes its key unique
+ *   flow_remove()  make an entry unfindable; flow_free() when its grace is over
+ *   flow_at()      the entry of a slot; flow_peer() the one of the other direction
+ *   flow_mark()    change the mark of an entry, by compare and swap
+ *   due_by()       have the sweeper look at a slot's bucket
+ *
  * The life of a slot is FREE -> live -> DEAD -> FREE. Only flow_claim() takes
- * a FREE slot, under the lock of its stripe, which also makes keys unique.
- * A live entry turns DEAD, and FREE after its grace, by compare and swap. So a packet that has found an entry can use it without a
+ * a FREE slot: it sets its tag, fills in the entry, and publishes its key last,
+ * under the lock of the key. A live entry turns DEAD, and FREE after its grace,
+ * by compare and swap. So a packet that has found an entry can use it without a
  * lock: the entry does not change its meaning while the packet is on its way.
  *
  * find and claim are global functions: the verifier looks at each of them
@@ -19,6 +27,9 @@
 
 #define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile typeof(x) *)&(x) = (v))
+
+/* Of flow_claim(), against other CPUs that insert keys of the same stripe. */
+enum { CLAIM_TRIES = 8 };
 
 static __always_inline void flow_home(const struct natxdp_key *key, struct natxdp_home *home)
 {
@@ -40,41 +51,94 @@ static __always_inline struct natxdp_flow *flow_at(__u32 slot)
 	return &b->way[slot % NATXDP_WAYS];
 }
 
-/* Returns the slot of the live entry with this key, or NATXDP_SLOT_NONE. */
-__noinline __u32 flow_find(const struct natxdp_key *key)
+/* Is one of the entries of @bucket that @match names the one with this key? Then its slot. */
+static __always_inline __u32 bucket_search(__u32 bucket, __u64 match, __u64 low, __u64 high)
 {
-	struct natxdp_home home;
-	struct natxdp_bucket *b;
-	__u64 low, high;
+	struct natxdp_bucket *b = bpf_map_lookup_elem(&flow_table, &bucket);
+	__u32 way;
+	int i;
+
+	if (!b)
+		return NATXDP_SLOT_NONE;
+#pragma clang loop unroll(disable)
+	for (i = 0; i < NATXDP_WAYS && match; i++) {
+		way = natxdp_tags_first(match);
+		if (b->way[way].key.word[0] == low && b->way[way].key.word[1] == high)
+			return bucket * NATXDP_WAYS + way;
+		match &= match - 1;
+	}
+	return NATXDP_SLOT_NONE;
+}
+
+/* The slot of the live entry with this key, or NATXDP_SLOT_NONE. */
+static __always_inline __u32 flow_search(const struct natxdp_key *key,
+					 const struct natxdp_home *home)
+{
+	__u64 low = key->word[0], high = key->word[1], match, tag = home->tag * NATXDP_TAG_ONES;
+	struct natxdp_tags *tags;
+	__u32 group, at, slot;
 	int choice, i;
 
-	if (!key)
-		return NATXDP_SLOT_NONE;
-	low = key->word[0];
-	high = key->word[1];
-	flow_home(key, &home);
-	for (choice = 0; choice < NATXDP_CHOICES; choice++) {
-		__u32 bucket = home.bucket[choice];
-
-		b = bpf_map_lookup_elem(&flow_table, &bucket);
-		if (!b)
-			return NATXDP_SLOT_NONE;
-			/* unrolled, it would keep the places of all ways on the stack, for a hit on the first */
 #pragma clang loop unroll(disable)
-		for (i = 0; i < NATXDP_WAYS; i++) {
-			__u32 way = (home.way + i) % NATXDP_WAYS;
-
-			if (b->way[way].key.word[0] == low && b->way[way].key.word[1] == high)
-				return bucket * NATXDP_WAYS + way;
+	for (choice = 0; choice < NATXDP_CHOICES; choice++) {
+		group = home->group[choice];
+		tags = bpf_map_lookup_elem(&flow_tags, &group);
+		if (!tags)
+			return NATXDP_SLOT_NONE;
+#pragma clang loop unroll(disable)
+		for (i = 0; i < NATXDP_GROUP_BUCKETS; i++) {
+			at = (home->slot / NATXDP_WAYS + i) % NATXDP_GROUP_BUCKETS;
+			match = natxdp_tags_equal(tags->word[at], tag);
+			if (!match)
+				continue;
+			slot = bucket_search(group * NATXDP_GROUP_BUCKETS + at, match, low, high);
+			if (slot != NATXDP_SLOT_NONE)
+				return slot;
 		}
 	}
 	return NATXDP_SLOT_NONE;
 }
 
+/* Returns the slot of the live entry with this key, or NATXDP_SLOT_NONE. */
+__noinline __u32 flow_find(const struct natxdp_key *key)
+{
+	struct natxdp_home home;
+
+	if (!key)
+		return NATXDP_SLOT_NONE;
+	flow_home(key, &home);
+	return flow_search(key, &home);
+}
+
+/*
+ * The same for packets, inlined for the most likely case: the entry stands where it is
+ * looked for first. The tag is asked only so that a wrong guess is known before the
+ * entry comes from memory; a right guess of the CPU loads both at once.
+ */
+static __always_inline __u32 flow_find_fast(const struct natxdp_key *key)
+{
+	struct natxdp_bucket *b;
+	struct natxdp_home home;
+	struct natxdp_tags *tags;
+	__u32 bucket, way;
+
+	flow_home(key, &home);
+	tags = bpf_map_lookup_elem(&flow_tags, &home.group[0]);
+	bucket = home.group[0] * NATXDP_GROUP_BUCKETS + home.slot / NATXDP_WAYS;
+	way = home.slot % NATXDP_WAYS;
+	b = bpf_map_lookup_elem(&flow_table, &bucket);
+	if (!tags || !b)
+		return NATXDP_SLOT_NONE;
+	if (((const __u8 *)tags)[home.slot % NATXDP_GROUP_SLOTS] == home.tag &&
+	    b->way[way].key.word[0] == key->word[0] && b->way[way].key.word[1] == key->word[1])
+		return bucket * NATXDP_WAYS + way;
+	return flow_find(key);
+}
+
 /* Have the sweeper look at a bucket at a tick, or earlier. */
 static __always_inline void due_by(__u32 bucket, __u32 tick)
 {
-	__u32 group = bucket / NATXDP_DUE_GROUP;
+	__u32 group = bucket / NATXDP_GROUP_BUCKETS;
 	struct natxdp_due *due;
 	__u32 *at, old;
 	int i;
@@ -82,7 +146,7 @@ static __always_inline void due_by(__u32 bucket, __u32 tick)
 	due = bpf_map_lookup_elem(&flow_due, &group);
 	if (!due)
 		return;
-	at = &due->tick[bucket % NATXDP_DUE_GROUP];
+	at = &due->tick[bucket % NATXDP_GROUP_BUCKETS];
 	tick = tick ? tick : 1;	  /* 0 means never */
 	for (i = 0; i < 4; i++) { /* against others who change the same bucket */
 		old = READ_ONCE(*at);
@@ -93,107 +157,112 @@ static __always_inline void due_by(__u32 bucket, __u32 tick)
 	}
 }
 
-/* Masks of the ways of a bucket, one bit each, gathered without a branch. */
-struct bucket_masks {
-	__u32 same; /* holds the key */
-	__u32 free;
-};
+/* Nobody uses the slot any more. */
+static __always_inline void slot_release(__u32 slot)
+{
+	__u32 group = slot / NATXDP_GROUP_SLOTS;
+	struct natxdp_tags *tags = bpf_map_lookup_elem(&flow_tags, &group);
+	__u64 tag = 0xffull << slot % NATXDP_WAYS * 8;
+
+	if (tags)
+		__sync_fetch_and_and(&tags->word[slot / NATXDP_WAYS % NATXDP_GROUP_BUCKETS], ~tag);
+}
 
 /*
- * Sixteen comparisons under the lock would be 2^16 paths for the verifier.
- * The empty asm keeps clang from turning the arithmetic back into branches,
- * and from doing all ways at once, which needs 200 bytes of stack.
+ * Take a free slot for a key, as near as possible to where it is looked for
+ * first. Returns NATXDP_SLOT_NONE if both groups are full.
  */
-static __always_inline void bucket_scan(const struct natxdp_bucket *b, const struct natxdp_key *key,
-					struct bucket_masks *masks)
+static __always_inline __u32 slot_take(const struct natxdp_home *home)
 {
-	__u64 same = 0, free = 0, differs, used;
-	int way;
+	__u32 group = home->group[0], other = home->group[1], used, at, way;
+	struct natxdp_tags *tags, *others;
+	__u64 word, free;
+	int i;
 
-#pragma unroll
-	for (way = 0; way < NATXDP_WAYS; way++) {
-		differs = (b->way[way].key.word[0] ^ key->word[0]) |
-			  (b->way[way].key.word[1] ^ key->word[1]);
-		barrier_var(differs);
-		same |= (~(differs | -differs) >> 63) << way;
-		barrier_var(same);
-		used = b->way[way].key.proto;
-		barrier_var(used);
-		free |= ((used - 1) >> 63) << way;
-		barrier_var(free);
+	tags = bpf_map_lookup_elem(&flow_tags, &group);
+	others = bpf_map_lookup_elem(&flow_tags, &other);
+	if (!tags || !others)
+		return NATXDP_SLOT_NONE;
+	used = natxdp_tags_used(tags);
+	if (used >= NATXDP_FIRST_CHOICE && natxdp_tags_used(others) < used) {
+		tags = others;
+		group = other;
 	}
-	masks->same = same;
-	masks->free = free;
+#pragma clang loop unroll(disable)
+	for (i = 0; i < NATXDP_GROUP_BUCKETS; i++) {
+		at = (home->slot / NATXDP_WAYS + i) % NATXDP_GROUP_BUCKETS;
+		word = READ_ONCE(tags->word[at]);
+		free = natxdp_tags_free(word);
+		if (!free)
+			continue;
+		way = home->slot % NATXDP_WAYS;
+		way = (natxdp_tags_first(natxdp_tags_turn(free, way)) + way) % NATXDP_WAYS;
+		if (__sync_val_compare_and_swap(&tags->word[at], word,
+						word | (__u64)home->tag << way * 8) == word)
+			return (group * NATXDP_GROUP_BUCKETS + at) * NATXDP_WAYS + way;
+	}
+	return NATXDP_SLOT_NONE;
 }
 
-static __always_inline __u32 count_bits8(__u32 x)
-{
-	x = x - ((x >> 1) & 0x55);
-	x = (x & 0x33) + ((x >> 2) & 0x33);
-	return (x + (x >> 4)) & 0xf;
-}
-
-/* The first way in @mask (not 0), counted from @start. */
-static __always_inline __u32 first_way(__u32 mask, __u32 start)
-{
-	__u32 turned = ((mask | mask << 8) >> start) & 0xff;
-	__u32 below = (turned & -turned) - 1; /* ones below the lowest one */
-
-	return (start + count_bits8(below)) % NATXDP_WAYS;
-}
+/* Not on the stack, which is short where flow_claim() is called. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct natxdp_home);
+} claim_home SEC(".maps");
 
 /*
  * Insert an entry. Returns its slot, -EEXIST if its key is taken, -ENOSPC if
- * both buckets are full.
+ * both groups are full.
+ *
+ * No search under the lock: its holder only makes sure that since the search
+ * began nobody has inserted a key of the same stripe.
  */
 __noinline int flow_claim(const struct natxdp_flow *flow)
 {
-	struct bucket_masks first, second;
-	struct natxdp_bucket *b0, *b1, *b;
-	struct natxdp_home home;
+	__u32 slot = NATXDP_SLOT_NONE, inserts, key = 0;
+	struct natxdp_home *home;
 	struct flow_lock *lock;
 	struct natxdp_flow *f;
-	__u32 bucket, mask, way;
+	int tries, err = -ENOSPC;
 
-	if (!flow)
+	home = bpf_map_lookup_elem(&claim_home, &key);
+	if (!flow || !home)
 		return -EINVAL;
-	flow_home(&flow->key, &home);
-	b0 = bpf_map_lookup_elem(&flow_table, &home.bucket[0]);
-	b1 = bpf_map_lookup_elem(&flow_table, &home.bucket[1]);
-	lock = bpf_map_lookup_elem(&flow_locks, &home.stripe);
-	if (!b0 || !b1 || !lock)
+	flow_home(&flow->key, home);
+	key = home->stripe;
+	lock = bpf_map_lookup_elem(&flow_locks, &key);
+	if (!lock)
 		return -EINVAL;
-
-	bpf_spin_lock(&lock->lock);
-	bucket_scan(b0, &flow->key, &first);
-	bucket_scan(b1, &flow->key, &second);
-	if (first.same | second.same) {
+	for (tries = 0; tries < CLAIM_TRIES; tries++) {
+		/* a full barrier: nothing of the search is read before */
+		inserts = __sync_fetch_and_add(&lock->inserts, 0);
+		if (flow_search(&flow->key, home) != NATXDP_SLOT_NONE) {
+			err = -EEXIST;
+			break;
+		}
+		if (slot == NATXDP_SLOT_NONE)
+			slot = slot_take(home);
+		f = slot == NATXDP_SLOT_NONE ? NULL : flow_at(slot);
+		if (!f)
+			break;
+		f->key.word[0] = flow->key.word[0];
+		__builtin_memcpy((void *)f + sizeof(f->key), (const void *)flow + sizeof(f->key),
+				 sizeof(*f) - sizeof(f->key));
+		bpf_spin_lock(&lock->lock);
+		if (lock->inserts == inserts) {
+			lock->inserts = inserts + 1;
+			/* what makes the entry findable: last, and as a full barrier */
+			__sync_lock_test_and_set(&f->key.word[1], flow->key.word[1]);
+			bpf_spin_unlock(&lock->lock);
+			return slot;
+		}
 		bpf_spin_unlock(&lock->lock);
-		return -EEXIST;
 	}
-	if (count_bits8(first.free) > NATXDP_WAYS - NATXDP_FIRST_BUCKET ||
-	    count_bits8(first.free) >= count_bits8(second.free)) {
-		b = b0;
-		mask = first.free;
-		bucket = home.bucket[0];
-	} else {
-		b = b1;
-		mask = second.free;
-		bucket = home.bucket[1];
-	}
-	if (!mask) {
-		bpf_spin_unlock(&lock->lock);
-		return -ENOSPC;
-	}
-	way = first_way(mask, home.way);
-	f = &b->way[way % NATXDP_WAYS];
-	f->key.word[0] = flow->key.word[0];
-	__builtin_memcpy((void *)f + sizeof(f->key), (const void *)flow + sizeof(f->key),
-			 sizeof(*f) - sizeof(f->key));
-	/* the second word of the key makes the entry findable: last, and as a full barrier */
-	__sync_lock_test_and_set(&f->key.word[1], flow->key.word[1]);
-	bpf_spin_unlock(&lock->lock);
-	return bucket * NATXDP_WAYS + way;
+	if (slot != NATXDP_SLOT_NONE)
+		slot_release(slot);
+	return err;
 }
 
 /*
@@ -225,6 +294,14 @@ static __always_inline int flow_remove(struct natxdp_flow *f, __u32 slot, __u32 
 		return 0;
 	due_by(slot / NATXDP_WAYS, now + NATXDP_GRACE_TICKS);
 	return 1;
+}
+
+/* The grace of a DEAD entry is over: its slot may be used again. */
+static __always_inline void flow_free(struct natxdp_flow *f, const struct natxdp_key *seen,
+				      __u32 slot)
+{
+	if (flow_mark(f, seen, NATXDP_PROTO_FREE))
+		slot_release(slot);
 }
 
 /* The other direction of a flow, or NULL if that slot holds something else. */

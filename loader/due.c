@@ -5,27 +5,26 @@
 #include <errno.h>
 #include <string.h>
 
-#include "geometry.h"
 #include "nat.h"
 
 static int write_group(int map, uint32_t group, uint32_t now)
 {
 	struct natxdp_due due;
 
-	for (int i = 0; i < NATXDP_DUE_GROUP; i++)
+	for (int i = 0; i < NATXDP_GROUP_BUCKETS; i++)
 		due.tick[i] = now ? now : 1; /* 0 means never */
 	return bpf_map_update_elem(map, &group, &due, BPF_EXIST) ? -errno : 0;
 }
 
 int due_bucket(const struct nat *nat, uint32_t bucket, uint32_t now)
 {
-	return write_group(nat->map[NAT_MAP_flow_due], bucket / NATXDP_DUE_GROUP, now);
+	return write_group(nat->map[NAT_MAP_flow_due], bucket / NATXDP_GROUP_BUCKETS, now);
 }
 
 int due_all(const struct nat *nat, uint32_t now)
 {
 	static const struct natxdp_due nothing;
-	uint32_t groups = geometry_due_groups(&nat->config.geometry);
+	uint32_t groups = nat->config.geometry.groups;
 	int map = nat->map[NAT_MAP_flow_due], ret = 0;
 	struct natxdp_due due;
 

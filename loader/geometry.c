@@ -5,29 +5,18 @@
 #include <sys/random.h>
 
 /*
- * With two buckets to choose from, the first insert is refused when the table
- * is between 58 and 72 % full (max_flows_fit in
- * selftests/unit/test_flow.c does the same with a few sizes).
- * max_flows fill it to 55 %, so they all fit. A stripe has rows enough that
- * chance does not fill it before the others.
+ * With two groups of 128 entries to choose from, the first insert is refused
+ * when the table is more than 97 % full, however long flows have come and gone
+ * before (max_flows_fit in selftests/unit/test_flow.c). max_flows fill it to
+ * 96 %, so they all fit.
  */
-enum { FILL_PERCENT = 55, ENTRIES_PER_FLOW = 2, ROWS_MIN = 64 };
-
-static uint32_t divide_up(uint64_t a, uint64_t b)
-{
-	return (a + b - 1) / b;
-}
+enum { FILL_PERCENT = 96, ENTRIES_PER_FLOW = 2 };
 
 void geometry_size(struct natxdp_geometry *geometry, uint32_t max_flows)
 {
-	uint32_t buckets = divide_up((uint64_t)max_flows * ENTRIES_PER_FLOW * 100,
-				     NATXDP_WAYS * FILL_PERCENT);
-	uint32_t stripes = 1;
+	uint64_t slots = (uint64_t)max_flows * ENTRIES_PER_FLOW * 100 / FILL_PERCENT;
 
-	while (stripes < NATXDP_STRIPES_MAX && stripes * 2 * ROWS_MIN <= buckets)
-		stripes *= 2;
-	geometry->stripes = stripes;
-	geometry->rows = divide_up(buckets, stripes);
+	geometry->groups = slots / NATXDP_GROUP_SLOTS + 1;
 }
 
 int geometry_draw_key(struct natxdp_geometry *geometry)
@@ -42,10 +31,5 @@ int geometry_draw_key(struct natxdp_geometry *geometry)
 
 uint32_t geometry_buckets(const struct natxdp_geometry *geometry)
 {
-	return geometry->stripes * geometry->rows;
-}
-
-uint32_t geometry_due_groups(const struct natxdp_geometry *geometry)
-{
-	return divide_up(geometry_buckets(geometry), NATXDP_DUE_GROUP);
+	return geometry->groups * NATXDP_GROUP_BUCKETS;
 }

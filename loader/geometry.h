@@ -8,15 +8,13 @@
 
 #include <natxdp/flow.h>
 
-/* Fills in stripes and rows. */
+/* Fills in groups. */
 void geometry_size(struct natxdp_geometry *geometry, uint32_t max_flows);
 
 /* Draws a new hash key. Returns 0 or -errno. */
 int geometry_draw_key(struct natxdp_geometry *geometry);
 
+/* Elements of the map flow_table; flow_tags and flow_due have one for each group. */
 uint32_t geometry_buckets(const struct natxdp_geometry *geometry);
-
-/* Elements of the map flow_due. */
-uint32_t geometry_due_groups(const struct natxdp_geometry *geometry);
 
 #endif

@@ -16,6 +16,7 @@
 
 const char *const nat_map_names[NAT_MAPS] = {
 	[NAT_MAP_flow_table] = "flow_table",
+	[NAT_MAP_flow_tags] = "flow_tags",
 	[NAT_MAP_flow_locks] = "flow_locks",
 	[NAT_MAP_flow_due] = "flow_due",
 	[NAT_MAP_sweep_state] = "sweep_state",

@@ -26,6 +26,7 @@ struct settings;
 
 enum nat_map {
 	NAT_MAP_flow_table,
+	NAT_MAP_flow_tags,
 	NAT_MAP_flow_locks,
 	NAT_MAP_flow_due,
 	NAT_MAP_sweep_state,

@@ -26,8 +26,9 @@ static int open_objects(struct nat *nat, struct err *err)
 	nat->skeleton->rodata->geometry = *geometry;
 	ret = bpf_map__set_max_entries(nat->skeleton->maps.flow_table, geometry_buckets(geometry));
 	if (!ret)
-		ret = bpf_map__set_max_entries(nat->skeleton->maps.flow_due,
-					       geometry_due_groups(geometry));
+		ret = bpf_map__set_max_entries(nat->skeleton->maps.flow_tags, geometry->groups);
+	if (!ret)
+		ret = bpf_map__set_max_entries(nat->skeleton->maps.flow_due, geometry->groups);
 	if (ret)
 		return err_set(err, STATUS_KERNEL, ret, "the flow table cannot be sized: %s",
 			       strerror(-ret));

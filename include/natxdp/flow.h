@@ -6,10 +6,17 @@
  * the packets of its own direction carry. An entry is one cache line, eight
  * entries are a bucket, and the table is a BPF_MAP_TYPE_ARRAY of buckets.
  *
+ * Sixteen buckets are a group. A key may stand anywhere in either of two
+ * groups, so large that the table can be filled to 96 % (max_flows_fit in
+ * selftests/unit/test_flow.c). Beside the table stands one byte an entry, its
+ * tag: 0 if the entry is free, else 8 bits of the hash of its key. The tags of
+ * a group are two cache lines, small enough for the CPU's caches to keep all of them,
+ * and say where a key can stand: so of the table itself one line is read.
+ *
  * Ownership: a packet writes only the entry of its own direction, so the two
- * directions never share a line for writing. Inserting and deleting happens
- * under the stripe lock of the bucket. Readers take no lock: they copy an
- * entry and look at its key again.
+ * directions never share a line for writing. Whoever sets a tag owns the entry
+ * until its key is written, which happens under the lock of the key's stripe.
+ * Readers take no lock: they copy an entry and look at its key again.
  *
  * Byte order: addresses and ports are as on the wire, everything else is in
  * host order.
@@ -25,11 +32,12 @@
 #endif
 
 enum natxdp_table {
-	NATXDP_WAYS = 8,	 /* entries in a bucket */
-	NATXDP_CHOICES = 2,	 /* buckets in which a key may stand */
-	NATXDP_FIRST_BUCKET = 4, /* stay in the first while it has fewer, then take the emptier */
-	NATXDP_STRIPES_MAX = 256,
-	NATXDP_DUE_GROUP = 16, /* buckets whose due times share a cache line */
+	NATXDP_WAYS = 8,	   /* entries in a bucket */
+	NATXDP_GROUP_BUCKETS = 16, /* buckets in a group */
+	NATXDP_GROUP_SLOTS = NATXDP_WAYS * NATXDP_GROUP_BUCKETS,
+	NATXDP_CHOICES = 2,	   /* groups in which a key may stand */
+	NATXDP_FIRST_CHOICE = 112, /* stay in the first while it has fewer, then take the emptier */
+	NATXDP_STRIPES = 256,	   /* locks; a power of two */
 };
 
 /* No such slot. Slots are numbered bucket * NATXDP_WAYS + way. */
@@ -134,18 +142,24 @@ struct natxdp_bucket {
 	struct natxdp_flow way[NATXDP_WAYS];
 };
 
+/* The tags of a group, one word a bucket, the tag of its first entry in the lowest byte. */
+struct natxdp_tags {
+	__u64 word[NATXDP_GROUP_BUCKETS];
+};
+
 /*
- * For each bucket the tick at which the sweeper has to look at it again, 0
- * for never. So a sweep reads 4 bytes a bucket and costs what is due.
+ * For each bucket of a group the tick at which the sweeper has to look at it
+ * again, 0 for never. So a sweep reads 4 bytes a bucket and costs what is due.
  */
 struct natxdp_due {
-	__u32 tick[NATXDP_DUE_GROUP];
+	__u32 tick[NATXDP_GROUP_BUCKETS];
 };
 
 _Static_assert(sizeof(struct natxdp_key) == 16, "a key is two words");
 _Static_assert(sizeof(struct natxdp_flow) == 64, "an entry is one cache line");
 _Static_assert(sizeof(struct natxdp_bucket) == 512, "a bucket is eight cache lines");
-_Static_assert(sizeof(struct natxdp_due) == 64, "a due group is one cache line");
+_Static_assert(sizeof(struct natxdp_tags) == 128, "the tags of a group are two cache lines");
+_Static_assert(sizeof(struct natxdp_due) == 64, "the due times of a group are one cache line");
 _Static_assert(offsetof(struct natxdp_flow, key) == 0, "entry layout");
 _Static_assert(offsetof(struct natxdp_flow, new_saddr) == 16, "entry layout");
 _Static_assert(offsetof(struct natxdp_flow, new_daddr) == 20, "entry layout");
@@ -165,14 +179,15 @@ _Static_assert(offsetof(struct natxdp_flow, flags) == 63, "entry layout");
 /* Where the table keeps its keys. Chosen at the first load, then fixed. */
 struct natxdp_geometry {
 	__u64 hash_key[5]; /* secret */
-	__u32 stripes;	   /* power of two, <= NATXDP_STRIPES_MAX */
-	__u32 rows;	   /* buckets of one stripe; stripes * rows = buckets */
+	__u32 groups;	   /* at least 2 */
+	__u32 reserved;
 };
 
 struct natxdp_home {
-	__u32 bucket[NATXDP_CHOICES]; /* both in the same stripe */
-	__u32 stripe;		      /* whose lock covers both buckets */
-	__u32 way;		      /* where in a bucket to look first */
+	__u32 group[NATXDP_CHOICES]; /* two different ones */
+	__u32 slot;		     /* of a group: where to look first */
+	__u32 stripe;		     /* whose lock makes the key unique */
+	__u32 tag;		     /* never 0 */
 };
 
 /*
@@ -198,12 +213,60 @@ static __always_inline void natxdp_home(const struct natxdp_geometry *g,
 					const struct natxdp_key *key, struct natxdp_home *home)
 {
 	__u64 h = natxdp_hash(g->hash_key, key);
-	__u32 hi = h >> 32, lo = h;
+	__u32 hi = h >> 32, lo = h, away;
 
-	home->stripe = hi & (g->stripes - 1);
-	home->way = lo & (NATXDP_WAYS - 1);
-	home->bucket[0] = (__u32)(((__u64)hi * g->rows) >> 32) * g->stripes + home->stripe;
-	home->bucket[1] = (__u32)(((__u64)lo * g->rows) >> 32) * g->stripes + home->stripe;
+	/* the groups come of the high bits of the halves, the rest of the low ones */
+	home->group[0] = (__u64)hi * g->groups >> 32;
+	away = ((__u64)lo * (g->groups - 1) >> 32) + 1;
+	home->group[1] = home->group[0] + away;
+	if (home->group[1] >= g->groups)
+		home->group[1] -= g->groups;
+	home->slot = lo & (NATXDP_GROUP_SLOTS - 1);
+	home->stripe = (lo >> 7) & (NATXDP_STRIPES - 1);
+	home->tag = ((hi & 0xfff) * 255 >> 12) + 1;
+}
+
+/*
+ * The bytes of a word of tags, 0x80 for a byte that is what is asked for, else
+ * 0. A byte next above one that is right may be taken for right too, which
+ * costs a look at an entry.
+ */
+#define NATXDP_TAG_ONES 0x0101010101010101ull
+#define NATXDP_TAG_TOPS 0x8080808080808080ull
+
+static __always_inline __u64 natxdp_tags_equal(__u64 word, __u64 tag_in_all_bytes)
+{
+	word ^= tag_in_all_bytes;
+	return (word - NATXDP_TAG_ONES) & ~word & NATXDP_TAG_TOPS;
+}
+
+/* This one is exact. */
+static __always_inline __u64 natxdp_tags_free(__u64 word)
+{
+	return ~(((word & ~NATXDP_TAG_TOPS) + ~NATXDP_TAG_TOPS) | word) & NATXDP_TAG_TOPS;
+}
+
+/* Turns a word so that the byte @first becomes the lowest. */
+static __always_inline __u64 natxdp_tags_turn(__u64 word, __u32 first)
+{
+	return word >> first * 8 | word << ((64 - first * 8) & 63);
+}
+
+/* The number of the lowest byte of a mask that is not 0: its position looked up in a constant. */
+static __always_inline __u32 natxdp_tags_first(__u64 mask)
+{
+	return (((mask & -mask) >> 7) * 0x0001020304050607ull >> 56) & (NATXDP_WAYS - 1);
+}
+
+/* How many entries of a group are in use. */
+static __always_inline __u32 natxdp_tags_used(const struct natxdp_tags *tags)
+{
+	__u64 free = 0;
+	int i;
+
+	for (i = 0; i < NATXDP_GROUP_BUCKETS; i++) /* 16 at most in each byte */
+		free += natxdp_tags_free(tags->word[i]) >> 7;
+	return NATXDP_GROUP_SLOTS - (free * NATXDP_TAG_ONES >> 56);
 }
 
 /* The key of the packets that answer the translated packets of an entry. */

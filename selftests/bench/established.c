@@ -68,7 +68,8 @@ static void load_nat(struct bench *b)
 		die("getrandom");
 	b->nat->rodata->geometry = config->geometry;
 	bpf_map__set_max_entries(b->nat->maps.flow_table, geometry_buckets(&config->geometry));
-	bpf_map__set_max_entries(b->nat->maps.flow_due, geometry_due_groups(&config->geometry));
+	bpf_map__set_max_entries(b->nat->maps.flow_tags, config->geometry.groups);
+	bpf_map__set_max_entries(b->nat->maps.flow_due, config->geometry.groups);
 	if (natxdp_bpf__load(b->nat))
 		die("load");
 	config->active = 1;

@@ -17,9 +17,8 @@
 
 #include <cmocka.h>
 
+#include "geometry.h"
 #include "natxdp.skel.h"
-
-enum { BOX_STRIPES = 16 };
 
 struct box {
 	struct natxdp_bpf *bpf;
@@ -163,15 +162,14 @@ static void load(struct box *box, const struct box_options *o)
 	bpf = natxdp_bpf__open();
 	assert_non_null(bpf);
 	box->bpf = bpf;
-	box->geometry.stripes = BOX_STRIPES;
-	/* 55 % full with all flows in it, as the loader has it */
-	box->geometry.rows = flows * 2 * 100 / 55 / NATXDP_WAYS / BOX_STRIPES + 1;
+	geometry_size(&box->geometry, flows);
 	for (i = 0; i < 5; i++)
 		box->geometry.hash_key[i] = (uint64_t)random() << 33 ^ (uint64_t)random() << 11 ^ 1;
 	bpf->rodata->geometry = box->geometry;
-	box->buckets = box->geometry.stripes * box->geometry.rows;
+	box->buckets = geometry_buckets(&box->geometry);
 	bpf_map__set_max_entries(bpf->maps.flow_table, box->buckets);
-	bpf_map__set_max_entries(bpf->maps.flow_due, box->buckets / NATXDP_DUE_GROUP + 1);
+	bpf_map__set_max_entries(bpf->maps.flow_tags, box->geometry.groups);
+	bpf_map__set_max_entries(bpf->maps.flow_due, box->geometry.groups);
 	assert_int_equal(natxdp_bpf__load(bpf), 0);
 	box->table = mmap(NULL, box->buckets * sizeof(*box->table), PROT_READ, MAP_SHARED,
 			  bpf_map__fd(bpf->maps.flow_table), 0);
