@@ -79,8 +79,10 @@ struct {
 	__type(value, struct natxdp_pool);
 } ext_pool SEC(".maps");
 
+/* The hash maps are for many more elements than most have: each takes memory as it comes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, NATXDP_OWN_ADDRS_MAX);
 	__type(key, __be32);
 	__type(value, __u32);
@@ -118,6 +120,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, NATXDP_NEXT_HOPS_MAX);
 	__type(key, struct natxdp_next_hop_key);
 	__type(value, __u32);
@@ -140,6 +143,7 @@ struct {
 /* Inside addresses under a limit. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, NATXDP_HOSTS_MAX);
 	__type(key, __be32);
 	__type(value, struct natxdp_host);
@@ -147,6 +151,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, NATXDP_BLOCKED_MAX);
 	__type(key, __be32);
 	__type(value, __u64);

@@ -18,7 +18,7 @@
 struct open_request {
 	struct natxdp_key key;
 	struct natxdp_key other; /* of open_hairpin(): that of the other inside host */
-	__u32 kind; /* enum packet_kind */
+	__u32 kind;		 /* enum packet_kind */
 	__u32 ifindex;
 	__u8 tcp_flags;
 	__u8 ttl;

@@ -70,6 +70,27 @@ static __always_inline __u32 bucket_search(__u32 bucket, __u64 match, __u64 low,
 	return NATXDP_SLOT_NONE;
 }
 
+/* Let the CPU fetch a cache line while the program goes on: nothing waits for the value. */
+static __always_inline void fetch_line(const void *line)
+{
+	(void)*(const volatile __u32 *)line;
+}
+
+/* The tags of both groups of a key. */
+static __always_inline void fetch_tags(const struct natxdp_home *home)
+{
+	__u32 group, part = home->slot / NATXDP_WAYS % NATXDP_GROUP_BUCKETS;
+	struct natxdp_tags *tags;
+	int choice;
+
+	for (choice = 0; choice < NATXDP_CHOICES; choice++) {
+		group = home->group[choice];
+		tags = bpf_map_lookup_elem(&flow_tags, &group);
+		if (tags)
+			fetch_line(&tags->word[part]);
+	}
+}
+
 /* The slot of the live entry with this key, or NATXDP_SLOT_NONE. */
 static __always_inline __u32 flow_search(const struct natxdp_key *key,
 					 const struct natxdp_home *home)
@@ -107,6 +128,7 @@ __noinline __u32 flow_find(const struct natxdp_key *key)
 	if (!key)
 		return NATXDP_SLOT_NONE;
 	flow_home(key, &home);
+	fetch_tags(&home);
 	return flow_search(key, &home);
 }
 
@@ -235,6 +257,7 @@ __noinline int flow_claim(const struct natxdp_flow *flow)
 	lock = bpf_map_lookup_elem(&flow_locks, &key);
 	if (!lock)
 		return -EINVAL;
+	fetch_tags(home);
 	for (tries = 0; tries < CLAIM_TRIES; tries++) {
 		/* a full barrier: nothing of the search is read before */
 		inserts = __sync_fetch_and_add(&lock->inserts, 0);

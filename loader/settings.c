@@ -27,7 +27,7 @@ const struct setting settings_table[] = {
 	  "ports that stay with this host, or none; the last range becomes "
 	  "net.ipv4.ip_local_port_range" },
 	{ "max_flows", &kind_flows, FIELD(max_flows), "262144",
-	  "size of the flow table, fixed while loaded; a flow takes about 235 bytes" },
+	  "size of the flow table, fixed while loaded; a flow takes about 137 bytes" },
 	{ "profile", &kind_profile, FIELD(profile), "aws",
 	  "defaults of the other keys: aws behaves as the AWS NAT gateway, rfc as RFC 4787, 5382 and "
 	  "5508 ask for" },

@@ -93,8 +93,8 @@ static uint32_t put(struct model *m, const struct natxdp_key *key)
 
 static void take_out(struct model *m, uint32_t slot)
 {
-	__u64 *word = &m->tags[slot / NATXDP_GROUP_SLOTS]
-				  .word[slot / NATXDP_WAYS % NATXDP_GROUP_BUCKETS];
+	__u64 *word =
+		&m->tags[slot / NATXDP_GROUP_SLOTS].word[slot / NATXDP_WAYS % NATXDP_GROUP_BUCKETS];
 
 	*word &= ~(0xffull << slot % NATXDP_WAYS * 8);
 }
