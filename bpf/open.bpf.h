@@ -380,6 +380,12 @@ __noinline int open_invited(struct xdp_md *ctx, const struct open_request *req)
 	return p->out.peer;
 }
 
+/* @addr on the stack: Linux 6.1 takes no argument of a global function as a key. */
+static __always_inline int open_blocked(__be32 addr)
+{
+	return bpf_map_lookup_elem(&blocked, &addr) != NULL;
+}
+
 /*
  * From an inside host to the mapped port of another one (RFC 4787, REQ-9): the
  * receiver sees the sender's external end. Both entries are on the inside.
@@ -390,7 +396,6 @@ __noinline int open_hairpin(struct xdp_md *ctx, struct open_request *req)
 	struct natxdp_flow *target, *external, *in;
 	struct natxdp_key *other;
 	int to, back, slot, err;
-	__be32 addr;
 	__u32 zero = 0, filtering;
 	__u8 flags = NATXDP_FLOW_MAPPED | NATXDP_FLOW_HAIRPIN;
 	struct pair *p;
@@ -405,11 +410,7 @@ __noinline int open_hairpin(struct xdp_md *ctx, struct open_request *req)
 	*other = req->key;
 	other->saddr = target->new_daddr;
 	other->sport = target->new_dport;
-	addr = req->key.saddr; /* Linux 6.1 takes no argument of a function as a key */
-	if (bpf_map_lookup_elem(&blocked, &addr))
-		return not_opened(NATXDP_DROP_BLOCKED);
-	addr = other->saddr;
-	if (bpf_map_lookup_elem(&blocked, &addr))
+	if (open_blocked(req->key.saddr) || open_blocked(other->saddr))
 		return not_opened(NATXDP_DROP_BLOCKED);
 	if (req->key.proto == IPPROTO_TCP && !tcp_is_opening(req->tcp_flags))
 		return not_opened(NATXDP_DROP_UNSOLICITED);
