@@ -18,9 +18,10 @@
 
 /* What classify() returns beside reasons. */
 enum {
-	CLASSIFY_LEAVING = -1, /* to be translated: open a flow */
-	CLASSIFY_INVITED = -2, /* from the outside, to an endpoint-independent mapping perhaps */
-	CLASSIFY_HAIRPIN = -3, /* from the inside to another inside host's mapping perhaps */
+	CLASSIFY_LEAVING = -1,	/* to be translated: open a flow */
+	CLASSIFY_INVITED = -2,	/* from the outside, to an endpoint-independent mapping perhaps */
+	CLASSIFY_HAIRPIN = -3,	/* from the inside to another inside host's mapping perhaps */
+	CLASSIFY_UNWANTED = -4, /* from the outside: dropped, if no socket of the host hears it */
 };
 
 static __always_inline int in_prefixes(void *lpm, __be32 addr)
@@ -69,7 +70,7 @@ static __always_inline int classify_own(const struct natxdp_key *key, enum packe
 	    cfg->filtering[class] != NATXDP_FILTERING_ENDPOINT_DEPENDENT &&
 	    (key->proto != IPPROTO_TCP || tcp_is_opening(tcp_flags)))
 		return CLASSIFY_INVITED;
-	return NATXDP_DROP_UNSOLICITED;
+	return CLASSIFY_UNWANTED;
 }
 
 /* From the inside to an address of this host. */

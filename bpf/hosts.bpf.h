@@ -42,7 +42,7 @@ static __always_inline int host_admit(const struct natxdp_config *cfg, __be32 ad
 		bpf_map_update_elem(&hosts, &addr, &fresh, BPF_NOEXIST);
 		host = bpf_map_lookup_elem(&hosts, &addr);
 		if (!host) /* more hosts than the map holds: better a limit too strict */
-			return NATXDP_DROP_LIMIT;
+			return NATXDP_DROP_HOSTS;
 	}
 	if (cfg->limit_flows && host->flows >= cfg->limit_flows)
 		return NATXDP_DROP_LIMIT;

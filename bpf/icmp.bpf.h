@@ -165,13 +165,15 @@ static __always_inline void icmp_translate(struct icmp_error *e, const struct na
 
 /*
  * An error about no flow of ours: the host's own business, or nobody's. The
- * host's own are those about packets that came from a port of the host.
+ * host's own are those about packets that came from a port or a socket of the
+ * host.
  */
-static __always_inline int icmp_error_unknown(const struct natxdp_key *key)
+static __always_inline int icmp_error_unknown(struct xdp_md *ctx, const struct natxdp_key *key)
 {
 	if (!bpf_map_lookup_elem(&own_addrs, &key->daddr))
 		return NATXDP_DROP_ICMP;
-	if (key->proto != IPPROTO_ICMP && !port_is_host(bpf_ntohs(key->dport)))
+	if (key->proto != IPPROTO_ICMP && !port_is_host(bpf_ntohs(key->dport)) &&
+	    !host_owns(ctx, key))
 		return NATXDP_DROP_ICMP;
 	return NATXDP_PASS_HOST;
 }
@@ -201,7 +203,7 @@ __noinline int icmp_error(struct xdp_md *ctx, __u32 side)
 	slot = flow_find(&key);
 	f = slot == NATXDP_SLOT_NONE ? NULL : flow_at(slot);
 	if (!f)
-		return not_opened(icmp_error_unknown(&key));
+		return not_opened(icmp_error_unknown(ctx, &key));
 	icmp_translate(&e, f);
 	return slot;
 }

@@ -37,21 +37,24 @@ static __always_inline struct natxdp_flow *mapping_hold(__u32 slot, const struct
 }
 
 /* One flow less; the sweeper does the rest. */
-__noinline int mapping_release(const struct natxdp_key *key, __u32 now)
+__noinline int mapping_let_go(__u32 slot, __u32 now)
 {
-	struct natxdp_flow *f;
-	__u32 slot;
+	struct natxdp_flow *f = flow_at(slot);
 
-	if (!key)
-		return 0;
-	slot = flow_find(key);
-	f = slot == NATXDP_SLOT_NONE ? NULL : flow_at(slot);
 	if (!f)
 		return 0;
 	WRITE_ONCE(f->last_seen, now);
 	__sync_fetch_and_add(&f->packets, -1);
 	due_by(slot / NATXDP_WAYS, now + 1);
 	return 0;
+}
+
+static __always_inline void mapping_release(const struct natxdp_key *key, __u32 now)
+{
+	__u32 slot = flow_find(key);
+
+	if (slot != NATXDP_SLOT_NONE)
+		mapping_let_go(slot, now);
 }
 
 /* Let go of all that a flow holds. @was: its key when it lived. */

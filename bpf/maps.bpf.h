@@ -55,7 +55,9 @@ struct {
 struct sweep {
 	struct bpf_timer timer;
 	__u32 cursor; /* due group at which the next tick goes on */
-	__u32 pad;
+	__u32 began;  /* tick at which this pass began; 0: it is the first */
+	/* the longest timeout when this pass began, and the one before */
+	__u32 longest[2];
 };
 
 struct {

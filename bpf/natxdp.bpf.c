@@ -92,12 +92,13 @@ static __always_inline int refuse(struct xdp_md *ctx, const struct packet *pkt, 
 {
 	struct reply_icmp icmp = {};
 	struct natxdp_config *cfg;
-	int limited;
+	int limited, verdict;
 
 	switch (reason) {
 	case NATXDP_REPLY_RST:
-		count_packet(reason, pkt->len);
-		return reply_rst(ctx, pkt);
+		verdict = reply_rst(ctx, pkt);
+		count_packet(verdict == XDP_TX ? reason : NATXDP_DROP_MIDSTREAM, pkt->len);
+		return verdict;
 	case NATXDP_REPLY_TTL:
 		icmp.type = ICMP_TIME_EXCEEDED;
 		limited = NATXDP_DROP_TTL;
@@ -120,8 +121,9 @@ static __always_inline int refuse(struct xdp_md *ctx, const struct packet *pkt, 
 	/* no error about an error, nor about a later fragment (RFC 1122, section 3.2.2) */
 	if (pkt->kind == PACKET_ERROR || pkt->kind == PACKET_FRAGMENT || !reply_allowed())
 		return finish(limited, pkt->len);
-	count_packet(reason, pkt->len);
-	return reply_icmp(ctx, &icmp);
+	verdict = reply_icmp(ctx, &icmp);
+	count_packet(verdict == XDP_TX ? reason : limited, pkt->len);
+	return verdict;
 }
 
 /*
@@ -163,7 +165,7 @@ static __always_inline int forward(struct xdp_md *ctx, struct packet *pkt, __u32
 	struct natxdp_config *cfg = config_get();
 	struct natxdp_flow *f = flow_at(slot);
 	struct natxdp_next_hop *nh;
-	int inbound, via_kernel, reason;
+	int inbound, via_kernel, reason, verdict = XDP_TX;
 
 	if (!f || !cfg)
 		return finish(NATXDP_DROP_INTERNAL, pkt->len);
@@ -178,14 +180,17 @@ static __always_inline int forward(struct xdp_md *ctx, struct packet *pkt, __u32
 	if (via_kernel)
 		return finish(inbound ? NATXDP_IN_VIA_KERNEL : NATXDP_OUT_VIA_KERNEL, pkt->len);
 	rewrite_ttl(pkt->ip);
-	count_packet(inbound ? NATXDP_IN_FORWARDED : NATXDP_OUT_FORWARDED, pkt->len);
 	if (f->next_hop == NEXT_HOP_REFLECT) {
 		eth_swap(pkt->eth);
-		return XDP_TX;
+	} else {
+		mac_copy(pkt->eth->h_dest, nh->dst_mac);
+		mac_copy(pkt->eth->h_source, nh->src_mac);
+		verdict = bpf_redirect_map(&egress_devs, nh->dev, XDP_DROP);
 	}
-	mac_copy(pkt->eth->h_dest, nh->dst_mac);
-	mac_copy(pkt->eth->h_source, nh->src_mac);
-	return bpf_redirect_map(&egress_devs, nh->dev, XDP_DROP);
+	if (verdict == XDP_DROP)
+		return finish(NATXDP_DROP_NO_DEVICE, pkt->len);
+	count_packet(inbound ? NATXDP_IN_FORWARDED : NATXDP_OUT_FORWARDED, pkt->len);
+	return verdict;
 }
 
 /* Returns the slot of a new flow, or the reason why there is none as not_opened(). */

@@ -4,6 +4,11 @@
  * and kept as an index into a table of neighbours. User space marks entries
  * STALE when routes or neighbours change; then the next packet of each flow
  * looks up its own route again.
+ *
+ * Entries have no count of users, which flows would have to keep exactly. An
+ * entry is stamped when a flow opens by it, and when the sweeper finds that a
+ * flow of it still lives: it looks at each within its timeout. What was not
+ * stamped for so long is free, and is taken when there are no new ones left.
  */
 #ifndef NATXDP_NEXTHOP_BPF_H
 #define NATXDP_NEXTHOP_BPF_H
@@ -12,10 +17,14 @@
 
 #include "count.bpf.h"
 #include "parse.bpf.h"
+#include "table.bpf.h"
 
 #define AF_INET 2 /* sys/socket.h is not for BPF */
 
-enum { NEXT_HOP_REFLECT = 0 }; /* one-armed: back to where the packet came from */
+enum {
+	NEXT_HOP_REFLECT = 0, /* one-armed: back to where the packet came from */
+	NEXT_HOP_TRIES = 256, /* entries looked at for one that is free, about 1 us */
+};
 
 static __always_inline struct natxdp_next_hop *next_hop_at(__u32 index)
 {
@@ -37,6 +46,105 @@ __noinline int next_hop_dev(__u32 ifindex)
 	return -1;
 }
 
+/* Is this the entry of the neighbour? */
+static __always_inline int next_hop_is(const struct natxdp_next_hop *nh,
+				       const struct natxdp_next_hop_key *key)
+{
+	if (nh->ifindex != key->ifindex || nh->addr != key->addr)
+		return 0;
+	return key->addr || !__builtin_memcmp(nh->dst_mac, key->mac, sizeof(nh->dst_mac));
+}
+
+/*
+ * Stamp the entry that the index of neighbours names, against a CPU that takes
+ * it for another one at the same moment. Returns 0 if that was faster.
+ */
+static __always_inline int next_hop_hold(struct natxdp_next_hop *nh,
+					 const struct natxdp_next_hop_key *key, __u32 now)
+{
+	__u32 seen = READ_ONCE(nh->seen);
+
+	if (seen != now && seen)
+		seen = __sync_val_compare_and_swap(&nh->seen, seen, now);
+	return seen && next_hop_is(nh, key);
+}
+
+/* A flow that uses the entry lives (sweeper). */
+static __always_inline void next_hop_seen(__u32 index, __u32 now)
+{
+	struct natxdp_next_hop *nh = next_hop_at(index);
+
+	if (index && nh)
+		WRITE_ONCE(nh->seen, now);
+}
+
+struct next_hop_walk {
+	__u32 at;
+	__u32 unseen_since;
+	int index;
+};
+
+static long next_hop_try(__u32 i, struct next_hop_walk *walk)
+{
+	__u32 index = (walk->at + i) % (NATXDP_NEXT_HOPS_MAX - 1) + 1, seen;
+	struct natxdp_next_hop *nh = next_hop_at(index);
+
+	if (!nh)
+		return 1;
+	seen = READ_ONCE(nh->seen);
+	if (!seen || (__s32)(seen - walk->unseen_since) >= 0)
+		return 0;
+	if (__sync_val_compare_and_swap(&nh->seen, seen, 0) != seen)
+		return 0;
+	walk->index = index;
+	return 1;
+}
+
+/* An entry that no flow uses, not to be found by its old neighbour. Returns its index or -1. */
+__noinline int next_hop_reclaim(__u32 unseen_since)
+{
+	struct next_hop_walk walk = { .unseen_since = unseen_since, .index = -1 };
+	struct natxdp_next_hop_key old = {};
+	struct natxdp_next_hop *nh;
+
+	if (!unseen_since)
+		return -1;
+	walk.at = bpf_get_prandom_u32() % NATXDP_NEXT_HOPS_MAX;
+	bpf_loop(NEXT_HOP_TRIES, next_hop_try, &walk, 0);
+	if (walk.index < 0)
+		return -1;
+	nh = next_hop_at(walk.index);
+	if (!nh)
+		return -1;
+	old.ifindex = nh->ifindex;
+	old.addr = nh->addr;
+	if (!old.addr)
+		mac_copy(old.mac, nh->dst_mac);
+	bpf_map_delete_elem(&next_hop_index, &old);
+	return walk.index;
+}
+
+/* Returns the index of a new entry, or -1 if there is none. */
+static __always_inline int next_hop_add(const struct natxdp_next_hop *fresh, __u32 now)
+{
+	struct natxdp_next_hop *first = next_hop_at(0), *nh;
+	int index;
+
+	if (!first)
+		return -1;
+	if (first->used < NATXDP_NEXT_HOPS_MAX - 1)
+		index = __sync_fetch_and_add(&first->used, 1) + 1;
+	else
+		index = next_hop_reclaim(first->seen);
+	nh = index < 0 ? NULL : next_hop_at(index);
+	if (!nh)
+		return -1;
+	*nh = *fresh;
+	barrier();
+	WRITE_ONCE(nh->seen, now); /* last: now it is what it says */
+	return index;
+}
+
 /*
  * Find or make the entry of a neighbour, and bring it up to date. Returns its
  * index, or -1 if the table is full.
@@ -44,28 +152,22 @@ __noinline int next_hop_dev(__u32 ifindex)
 static __always_inline int next_hop_put(const struct natxdp_next_hop_key *key,
 					const struct natxdp_next_hop *fresh)
 {
-	struct natxdp_next_hop *first, *nh;
-	__u32 *known, index;
+	__u32 *known, now = ticks_now();
+	struct natxdp_next_hop *nh;
+	int index = 0;
 
+	now = now ? now : 1;
 	known = bpf_map_lookup_elem(&next_hop_index, key);
-	if (known) {
+	if (known)
 		index = *known;
-	} else {
-		first = next_hop_at(0);
-		if (!first || first->used >= NATXDP_NEXT_HOPS_MAX - 1)
-			return -1;
-		index = __sync_fetch_and_add(&first->used, 1) + 1;
-		nh = next_hop_at(index);
-		if (!nh)
-			return -1;
-		*nh = *fresh;
+	nh = next_hop_at(index);
+	if (!index || !nh || !next_hop_hold(nh, key, now)) {
+		index = next_hop_add(fresh, now);
 		/* two CPUs at once: the loser's entry works too, nobody finds it again */
-		bpf_map_update_elem(&next_hop_index, key, &index, BPF_NOEXIST);
+		if (index > 0)
+			bpf_map_update_elem(&next_hop_index, key, &index, BPF_ANY);
 		return index;
 	}
-	nh = next_hop_at(index);
-	if (!nh)
-		return -1;
 	mac_copy(nh->dst_mac, fresh->dst_mac);
 	mac_copy(nh->src_mac, fresh->src_mac);
 	nh->dev = fresh->dev;

@@ -12,6 +12,7 @@
 #include "mapping.bpf.h"
 #include "nexthop.bpf.h"
 #include "pair.bpf.h"
+#include "sockets.bpf.h"
 #include "sweep.bpf.h"
 
 /* What flow_open() has to know of the packet; it does not see the frame. */
@@ -46,6 +47,8 @@ static __always_inline int open_failed(int err)
 {
 	if (err == -EADDRNOTAVAIL)
 		return not_opened(NATXDP_REPLY_NO_PORT);
+	if (err == -EAGAIN)
+		return not_opened(NATXDP_DROP_RACE);
 	return not_opened(err == -ENOSPC ? NATXDP_DROP_TABLE_FULL : NATXDP_DROP_INTERNAL);
 }
 
@@ -81,44 +84,69 @@ __noinline int mapping_outlived(__u32 slot, const struct natxdp_flow *external, 
 	return flow_remove(f, slot, now);
 }
 
-/*
- * The mapping of the inside end in @flow, made if there is none, and held.
- * @remote is 0, or the address that is to be let in. With @external the
- * external end is given, else it is allocated. Returns the entry's slot,
- * -EADDRNOTAVAIL, -ENOSPC or -EINVAL. Uses up what stands in @p.
- */
-__noinline int mapping_get(struct pair *p, const struct natxdp_key *flow, __be32 remote,
-			   const struct natxdp_flow *external)
+/* A mapping in the making, held by the caller from the beginning. */
+static __always_inline void mapping_init(struct pair *p, const struct natxdp_key *key)
 {
 	struct natxdp_config *cfg = config_get();
+	__u32 now = ticks_now();
+
+	pair_init(p, key, now);
+	p->out.packets = 1;
+	p->due = now + (cfg ? cfg->timeout[NATXDP_TIMEOUT_UDP] : 0);
+}
+
+/*
+ * The mapping of the inside end in @flow, made if there is none, and held.
+ * Returns the entry's slot, -EADDRNOTAVAIL, -ENOSPC or -EINVAL. Uses up what
+ * stands in open_pair.
+ */
+__noinline int mapping_get(struct xdp_md *ctx, const struct natxdp_key *flow)
+{
+	struct pair *p = pair_get();
 	struct natxdp_key key;
 	int slot, tries;
-	__u32 now;
 
-	if (!p || !flow || !cfg)
+	if (!p || !flow)
 		return -EINVAL;
-	mapping_key(flow, remote, &key);
+	mapping_key(flow, 0, &key);
 	for (tries = 0; tries < 2; tries++) {
-		now = ticks_now();
 		slot = flow_find(&key);
-		if (slot >= 0 && external)
-			mapping_outlived(slot, external, now);
 		if (slot >= 0 && mapping_hold(slot, &key))
 			return slot;
-		pair_init(p, &key, now);
-		p->out.packets = 1; /* held by the caller from the beginning */
-		p->due = now + cfg->timeout[NATXDP_TIMEOUT_UDP];
-		if (external) {
-			pair_set_external(p, external->new_saddr, external->new_sport,
-					  external->pool);
-			slot = pair_claim(p);
-		} else {
-			slot = pair_allocate(p);
-		}
+		mapping_init(p, &key);
+		slot = pair_allocate(ctx, p);
 		if (slot != -EEXIST) /* else another CPU has made it: hold that one */
 			return slot;
 	}
-	return -EINVAL;
+	return -EAGAIN;
+}
+
+/*
+ * Let the remote address of @flow in to the external end of @external. Returns
+ * as mapping_get() does.
+ */
+__noinline int mapping_let_in(const struct natxdp_key *flow, const struct natxdp_flow *external)
+{
+	struct pair *p = pair_get();
+	struct natxdp_key key;
+	int slot, tries;
+
+	if (!p || !flow || !external)
+		return -EINVAL;
+	mapping_key(flow, flow->daddr, &key);
+	for (tries = 0; tries < 2; tries++) {
+		slot = flow_find(&key);
+		if (slot >= 0)
+			mapping_outlived(slot, external, ticks_now());
+		if (slot >= 0 && mapping_hold(slot, &key))
+			return slot;
+		mapping_init(p, &key);
+		pair_set_external(p, external->new_saddr, external->new_sport, external->pool);
+		slot = pair_claim(p);
+		if (slot != -EEXIST)
+			return slot;
+	}
+	return -EAGAIN;
 }
 
 /*
@@ -150,7 +178,7 @@ __noinline int open_route(struct xdp_md *ctx, const struct open_request *req, __
 		mac_copy(q.frame_dst, req->dst_mac);
 		index = next_hop_learned(&q);
 	}
-	return index < 0 ? not_opened(NATXDP_DROP_INTERNAL) : index;
+	return index < 0 ? not_opened(NATXDP_DROP_NEXT_HOPS) : index;
 }
 
 /*
@@ -172,7 +200,7 @@ __noinline int open_reach(struct xdp_md *ctx, const struct open_request *req,
 	q.ifindex = req->ifindex;
 	next_hop_find(ctx, &q, &answer);
 	if (answer.dev > NATXDP_DEV_OUTSIDE)
-		return answer.index < 0 ? not_opened(NATXDP_DROP_INTERNAL) : answer.index;
+		return answer.index < 0 ? not_opened(NATXDP_DROP_NEXT_HOPS) : answer.index;
 	return mapping->next_hop ? mapping->next_hop : not_opened(NATXDP_DROP_NO_ROUTE);
 }
 
@@ -224,29 +252,27 @@ __noinline int mapping_reach(__u32 slot, __u32 next_hop)
  * Take the mapping of the inside end of @key, and let its remote address in
  * where the filtering asks for that. Returns the mapping's slot or an error.
  */
-__noinline int open_mapping(struct pair *p, const struct natxdp_key *key, __u32 next_hop)
+__noinline int open_mapping(struct xdp_md *ctx, const struct natxdp_key *key, __u32 next_hop)
 {
 	struct natxdp_config *cfg = config_get();
 	struct natxdp_flow *external;
-	struct natxdp_key all;
 	int slot, let_in;
 
-	if (!p || !key || !cfg)
+	if (!key || !cfg)
 		return -EINVAL;
-	slot = mapping_get(p, key, 0, NULL);
+	slot = mapping_get(ctx, key);
 	if (slot < 0)
 		return slot;
 	mapping_reach(slot, next_hop);
 	external = flow_at(slot);
 	if (!external || cfg->filtering[class_of(key->proto)] != NATXDP_FILTERING_ADDRESS_DEPENDENT)
 		return slot;
-	let_in = mapping_get(p, key, key->daddr, external);
+	let_in = mapping_let_in(key, external);
 	if (let_in >= 0) {
 		mapping_reach(let_in, next_hop);
 		return slot;
 	}
-	mapping_key(key, 0, &all);
-	mapping_release(&all, ticks_now());
+	mapping_let_go(slot, ticks_now());
 	return let_in;
 }
 
@@ -257,10 +283,8 @@ __noinline int open_leaving(struct xdp_md *ctx, const struct open_request *req)
 	struct natxdp_flow *external = NULL;
 	int out, in, slot, err;
 	__u8 flags = 0;
-	__u32 zero = 0;
-	struct pair *p;
+	struct pair *p = pair_get();
 
-	p = bpf_map_lookup_elem(&open_pair, &zero);
 	if (!req || !cfg || !p)
 		return not_opened(NATXDP_DROP_INTERNAL);
 	out = open_route(ctx, req, req->key.saddr, req->key.daddr, NATXDP_SIDE_OUTSIDE);
@@ -273,7 +297,7 @@ __noinline int open_leaving(struct xdp_md *ctx, const struct open_request *req)
 	if (err)
 		return err;
 	if (cfg->mapping[class_of(req->key.proto)]) {
-		err = open_mapping(p, &req->key, in);
+		err = open_mapping(ctx, &req->key, in);
 		external = err < 0 ? NULL : flow_at(err);
 		if (!external) {
 			if (flags & NATXDP_FLOW_COUNTED)
@@ -289,9 +313,10 @@ __noinline int open_leaving(struct xdp_md *ctx, const struct open_request *req)
 	p->due = p->out.first_seen + first_timeout(cfg, req->key.proto);
 	if (external) {
 		pair_set_external(p, external->new_saddr, external->new_sport, external->pool);
-		slot = pair_claim(p);
+		/* the mapping is from before that socket, or for other remote ends */
+		slot = host_owns(ctx, &p->search.in.key) ? -EADDRNOTAVAIL : pair_claim(p);
 	} else {
-		slot = pair_allocate(p);
+		slot = pair_allocate(ctx, p);
 	}
 	if (slot < 0)
 		return open_undo(p, slot);
@@ -322,10 +347,8 @@ __noinline int open_invited(struct xdp_md *ctx, const struct open_request *req)
 	struct natxdp_key key = {};
 	int out, in, slot, err;
 	__u8 flags = NATXDP_FLOW_MAPPED;
-	__u32 zero = 0;
-	struct pair *p;
+	struct pair *p = pair_get();
 
-	p = bpf_map_lookup_elem(&open_pair, &zero);
 	if (!req || !cfg || !p)
 		return not_opened(NATXDP_DROP_INTERNAL);
 	mapping = open_invitation(&req->key, cfg->filtering[class_of(req->key.proto)] ==
@@ -355,7 +378,7 @@ __noinline int open_invited(struct xdp_md *ctx, const struct open_request *req)
 	err = open_admit(cfg, key.saddr, &flags);
 	if (err)
 		return err;
-	err = open_mapping(p, &key, in);
+	err = open_mapping(ctx, &key, in);
 	external = err < 0 ? NULL : flow_at(err);
 	if (!external) {
 		if (flags & NATXDP_FLOW_COUNTED)
@@ -371,11 +394,17 @@ __noinline int open_invited(struct xdp_md *ctx, const struct open_request *req)
 	/* the mapping went and came back elsewhere between two looks at it */
 	if (p->search.in.key.word[0] != req->key.word[0] ||
 	    p->search.in.key.word[1] != req->key.word[1])
-		slot = -EINVAL;
+		slot = -EAGAIN;
 	else
 		slot = pair_claim(p);
-	if (slot < 0)
-		return open_undo(p, slot == -EEXIST ? -EINVAL : slot);
+	if (slot < 0) {
+		err = open_undo(p, slot);
+		if (err < 0)
+			return err;
+		/* another CPU was faster: its flow is as good */
+		slot = flow_find(&req->key);
+		return slot < 0 ? not_opened(NATXDP_DROP_RACE) : slot;
+	}
 	count_event(NATXDP_EVENT_FLOWS_OPENED, 1);
 	return p->out.peer;
 }
@@ -396,11 +425,10 @@ __noinline int open_hairpin(struct xdp_md *ctx, struct open_request *req)
 	struct natxdp_flow *target, *external, *in;
 	struct natxdp_key *other;
 	int to, back, slot, err;
-	__u32 zero = 0, filtering;
+	__u32 filtering;
 	__u8 flags = NATXDP_FLOW_MAPPED | NATXDP_FLOW_HAIRPIN;
-	struct pair *p;
+	struct pair *p = pair_get();
 
-	p = bpf_map_lookup_elem(&open_pair, &zero);
 	if (!req || !cfg || !p)
 		return not_opened(NATXDP_DROP_INTERNAL);
 	other = &req->other;
@@ -425,14 +453,14 @@ __noinline int open_hairpin(struct xdp_md *ctx, struct open_request *req)
 	err = open_admit(cfg, req->key.saddr, &flags);
 	if (err)
 		return err;
-	err = open_mapping(p, &req->key, back);
+	err = open_mapping(ctx, &req->key, back);
 	external = err < 0 ? NULL : flow_at(err);
 	if (!external) {
 		if (flags & NATXDP_FLOW_COUNTED)
 			host_release(req->key.saddr);
 		return open_failed(err);
 	}
-	err = mapping_get(p, other, 0, NULL);
+	err = mapping_get(ctx, other);
 	filtering = cfg->filtering[class_of(req->key.proto)];
 	pair_init(p, &req->key, ticks_now());
 	in = &p->search.in;
@@ -459,7 +487,7 @@ __noinline int open_hairpin(struct xdp_md *ctx, struct open_request *req)
 		  !open_invitation(&req->key, external->new_saddr)))
 		slot = -EPERM;
 	else
-		slot = pair_claim(p);
+		slot = host_owns(ctx, &in->key) ? -EADDRNOTAVAIL : pair_claim(p);
 	if (slot == -EPERM) {
 		open_undo(p, slot);
 		return not_opened(NATXDP_DROP_UNSOLICITED);
@@ -483,7 +511,11 @@ static __always_inline int flow_open(struct xdp_md *ctx, struct open_request *re
 		return not_opened(what);
 	if (req->ttl <= 1 && what == CLASSIFY_LEAVING)
 		return not_opened(NATXDP_REPLY_TTL);
+	if (what != CLASSIFY_LEAVING && host_owns(ctx, &req->key))
+		return not_opened(NATXDP_PASS_HOST);
 	switch (what) {
+	case CLASSIFY_UNWANTED:
+		return not_opened(NATXDP_DROP_UNSOLICITED);
 	case CLASSIFY_INVITED:
 		return open_invited(ctx, req);
 	case CLASSIFY_HAIRPIN:

@@ -22,6 +22,13 @@ struct {
 	__type(value, struct pair);
 } open_pair SEC(".maps");
 
+static __always_inline struct pair *pair_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&open_pair, &zero);
+}
+
 /* What the answers to the translated packets of @key carry, but for the external end. */
 __noinline int pair_init(struct pair *p, const struct natxdp_key *key, __u32 now)
 {
@@ -109,7 +116,7 @@ __noinline int pair_claim(struct pair *p)
  * Returns the outbound slot, -EADDRNOTAVAIL if there is no port, or as
  * pair_finish().
  */
-__noinline int pair_allocate(struct pair *p)
+__noinline int pair_allocate(struct xdp_md *ctx, struct pair *p)
 {
 	struct natxdp_config *cfg = config_get();
 	struct natxdp_key seed = {};
@@ -128,7 +135,7 @@ __noinline int pair_allocate(struct pair *p)
 	for (i = 0; i < NATXDP_POOL_MAX; i++) {
 		if (i >= count)
 			break;
-		port_claim(&p->search, (first + i) % count);
+		port_claim(ctx, &p->search, (first + i) % count);
 		if (p->search.slot != -EEXIST)
 			break;
 	}

@@ -2,7 +2,8 @@
 /*
  * External ports. A port is free for a destination if the key of the answers
  * is not in the flow table: so the same port serves many destinations, and
- * claiming it is inserting the inbound entry.
+ * claiming it is inserting the inbound entry. A port on which a socket of the
+ * host would hear the answers is not free.
  *
  * First a few ports from a random start. When those are taken, the range is
  * nearly full for this destination: a cursor that is kept for it goes on
@@ -14,6 +15,7 @@
 
 #include "count.bpf.h"
 #include "rewrite.bpf.h"
+#include "sockets.bpf.h"
 #include "table.bpf.h"
 
 enum port_search_limits {
@@ -49,6 +51,7 @@ static __always_inline int port_is_host(__u32 port)
 /* bpf_loop() takes only what is on the caller's own stack. */
 struct port_walk {
 	struct port_search *search;
+	struct xdp_md *ctx;
 };
 
 /* One step of the search; returns 1 to end it (bpf_loop). */
@@ -65,6 +68,10 @@ static long port_try(__u32 i, struct port_walk *walk)
 		return 0;
 	s->tried++;
 	s->in.key.dport = bpf_htons(port);
+	s->slot = -EEXIST;
+	/* a look without the lock first: when this matters, most ports are taken */
+	if (flow_find(&s->in.key) != NATXDP_SLOT_NONE || host_owns(walk->ctx, &s->in.key))
+		return 0;
 	rewrite_prepare(&s->in);
 	s->slot = flow_claim(&s->in);
 	if (s->slot == -ENOSPC)
@@ -103,10 +110,11 @@ static __always_inline void port_shuffle(struct port_search *s)
 	s->stride = (h >> 32) | 1;
 }
 
-static __always_inline void port_search_crowded(struct port_search *s,
+static __always_inline void port_search_crowded(struct port_walk *walk,
 						struct natxdp_port_hint *hint, __u64 destination,
-						__u32 now, struct port_walk *walk)
+						__u32 now)
 {
+	struct port_search *s = walk->search;
 	int known = hint->destination == destination;
 	long steps;
 
@@ -124,9 +132,9 @@ static __always_inline void port_search_crowded(struct port_search *s,
  * slot is left in @s->slot, or -EEXIST if no port is free, -ENOSPC if the flow
  * table has no room. Returns 0.
  */
-__noinline int port_claim(struct port_search *s, __u32 pool_index)
+__noinline int port_claim(struct xdp_md *ctx, struct port_search *s, __u32 pool_index)
 {
-	struct port_walk walk = { .search = s };
+	struct port_walk walk = { .search = s, .ctx = ctx };
 	struct natxdp_port_hint *hint;
 	struct natxdp_pool *pool;
 	__u64 destination;
@@ -167,7 +175,7 @@ __noinline int port_claim(struct port_search *s, __u32 pool_index)
 	port_shuffle(s);
 	bpf_loop(known ? PORT_TRIES_CROWDED : PORT_TRIES_RANDOM, port_try, &walk, 0);
 	if (s->slot == -EEXIST)
-		port_search_crowded(s, hint, destination, now, &walk);
+		port_search_crowded(&walk, hint, destination, now);
 	return 0;
 }
 

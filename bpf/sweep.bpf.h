@@ -10,6 +10,7 @@
 #include "count.bpf.h"
 #include "hosts.bpf.h"
 #include "mapping.bpf.h"
+#include "nexthop.bpf.h"
 #include "table.bpf.h"
 
 #define CLOCK_MONOTONIC 1
@@ -50,14 +51,18 @@ static __always_inline __u32 flow_deadline(const struct natxdp_flow *out,
  * A mapping that nobody holds goes. Marked first, then counted again: a flow
  * that takes it at this moment counts first and looks at the mark then.
  */
-static __always_inline __u32 sweep_mapping(struct natxdp_flow *f, __u32 slot, __u32 now)
+static __always_inline __u32 sweep_mapping(struct natxdp_flow *f, __u32 slot, __u32 now,
+					   __u32 timeout)
 {
 	struct natxdp_key key = f->key, dead;
 	struct natxdp_flow *peer;
 
-	if (READ_ONCE(f->packets))
-		return 0; /* mapping_release() will ask for the sweeper */
 	peer = flow_peer(f);
+	if (READ_ONCE(f->packets)) { /* mapping_let_go() will ask for the sweeper */
+		if (peer)
+			next_hop_seen(peer->next_hop, now);
+		return now + timeout;
+	}
 	if (!flow_remove(f, slot, now))
 		return 0;
 	if (READ_ONCE(f->packets)) {
@@ -110,10 +115,14 @@ __noinline __u32 sweep_slot(__u32 slot, __u32 now)
 		return now + NATXDP_GRACE_TICKS;
 	}
 	if (key.tenant == NATXDP_TENANT_MAPPING)
-		return sweep_mapping(f, slot, now);
+		return sweep_mapping(f, slot, now, cfg->timeout[NATXDP_TIMEOUT_UDP]);
 	deadline = peer ? flow_deadline(f, peer, cfg) : now;
-	if (!tick_reached(now, deadline))
+	if (!tick_reached(now, deadline)) {
+		next_hop_seen(f->next_hop, now);
+		if (peer)
+			next_hop_seen(peer->next_hop, now);
 		return deadline;
+	}
 	if (flow_remove(f, slot, now))
 		sweep_release(f, &key, now);
 	if (peer)
@@ -196,6 +205,34 @@ static long sweep_step(__u32 i, struct sweep_walk *walk)
 	return walk->opened >= SWEEP_BUDGET;
 }
 
+/*
+ * A pass is over. A flow that lives was looked at in it, or is due later, and
+ * then it was looked at no longer ago than the longest timeout before the
+ * pass began. Timeouts that have become shorter count from the next pass but
+ * one on: by then user space has made everything due.
+ */
+static __always_inline void sweep_pass_over(struct sweep *state, __u32 now)
+{
+	struct natxdp_config *cfg = config_get();
+	struct natxdp_next_hop *first = next_hop_at(0);
+	__u32 longest = 0, most, unseen_since, i;
+
+	if (!cfg || !first)
+		return;
+	for (i = 0; i < NATXDP_TIMEOUTS; i++)
+		if (cfg->timeout[i] > longest)
+			longest = cfg->timeout[i];
+	most = longest > state->longest[0] ? longest : state->longest[0];
+	most = most > state->longest[1] ? most : state->longest[1];
+	/* the data plane's clock is coarse, and may be a tick behind this one */
+	unseen_since = state->began - most - NATXDP_GRACE_TICKS;
+	if (state->began)
+		WRITE_ONCE(first->seen, unseen_since ? unseen_since : 1);
+	state->longest[1] = state->longest[0];
+	state->longest[0] = longest;
+	state->began = now ? now : 1;
+}
+
 static int sweep_tick(void *map, int *key, struct sweep *state)
 {
 	const struct natxdp_geometry *g = (const void *)&geometry;
@@ -208,6 +245,8 @@ static int sweep_tick(void *map, int *key, struct sweep *state)
 	bpf_loop(g->groups / SWEEP_TICKS_PER_PASS + 1, sweep_step, &walk, 0);
 	state->cursor = walk.group;
 	count_event(NATXDP_EVENT_SWEEP_PASSES, walk.passes);
+	if (walk.passes)
+		sweep_pass_over(state, walk.now);
 	bpf_timer_start(&state->timer, SWEEP_INTERVAL_NS, 0);
 	return 0;
 }

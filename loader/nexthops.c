@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "nat.h"
+#include "table.h"
 
 void changes_add(struct changes *changes, const struct neighbour *neighbour)
 {
@@ -68,14 +69,23 @@ struct mending {
 	const struct changes *changes;
 };
 
+/*
+ * Looked at once more: the data plane may have given the entry to another
+ * neighbour since all were read. And it is stamped, so that a stamp that the
+ * data plane sets at this moment is not replaced by an old one.
+ */
 static void mend_one(const struct natxdp_next_hop *hop, uint32_t index, void *data)
 {
-	struct natxdp_next_hop stale = *hop;
+	struct natxdp_next_hop stale;
 	struct mending *mending = data;
 
 	if (!changes_concern(mending->changes, hop))
 		return;
+	if (bpf_map_lookup_elem(mending->map, &index, &stale) || !stale.seen ||
+	    !changes_concern(mending->changes, &stale))
+		return;
 	stale.state = NATXDP_NEXT_HOP_STALE;
+	stale.seen = table_ticks_now();
 	bpf_map_update_elem(mending->map, &index, &stale, BPF_ANY);
 }
 

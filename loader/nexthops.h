@@ -2,8 +2,9 @@
 /*
  * The next hops that the data plane has learned, as the watcher sees them. It
  * changes one thing only: VALID to STALE, after which the data plane looks
- * the route up again. So the two never write the same entry at once: the data
- * plane rewrites what is stale, and this leaves stale entries alone.
+ * the route up again. So the two do not write the same entry at once: the data
+ * plane rewrites what is stale, or what no flow has used for longer than any
+ * timeout, and this leaves stale entries alone.
  */
 #ifndef NATXDP_NEXTHOPS_H
 #define NATXDP_NEXTHOPS_H

@@ -139,7 +139,7 @@ enum natxdp_next_hop_state {
 /*
  * Map next_hops: ARRAY of NATXDP_NEXT_HOPS_MAX. Index 0 is "back where it
  * came from": swap the MAC addresses and transmit. The data plane adds
- * entries; user space only sets the state to STALE when a route or a
+ * entries, and when all are given out, takes those that no flow uses; user space only sets the state to STALE when a route or a
  * neighbour changes, and the next packet of each flow looks up its own route.
  */
 struct natxdp_next_hop {
@@ -151,7 +151,11 @@ struct natxdp_next_hop {
 	__u8 state;  /* enum natxdp_next_hop_state */
 	__u8 pad;
 	__u32 used; /* in entry 0 only: entries given out so far, without entry 0 */
-	__u32 reserved;
+	/*
+	 * Tick at which a flow was last known to use it, 0 while it changes hands.
+	 * In entry 0: who was not seen since then is used by no flow; 0: not known.
+	 */
+	__u32 seen;
 };
 
 /* Map next_hop_index: HASH from this to the __u32 index into next_hops. */

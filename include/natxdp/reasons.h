@@ -31,19 +31,23 @@
 	  "IP fragment before the first one: held, and sent through again when that has come")  \
 	X(DROP_OVERLAP, DROP, "drop_overlap", "IP fragment that overlaps another one")          \
 	X(DROP_PROTOCOL, DROP, "drop_protocol", "a protocol that is not translated")                    \
-	X(DROP_UNSOLICITED, DROP, "drop_unsolicited", "from the outside, and no flow asked for it") \
+	X(DROP_UNSOLICITED, DROP, "drop_unsolicited", "nobody has asked for it: no flow, no mapping, no socket of the host") \
 	X(DROP_SOURCE, DROP, "drop_source", "from a source that is not inside: not ours to translate") \
-	X(DROP_NO_ROUTE, DROP, "drop_no_route", "no route to the destination by the outside interface") \
+	X(DROP_NO_ROUTE, DROP, "drop_no_route", "no route to the destination by an interface of the NAT") \
 	X(DROP_NO_PORT, DROP, "drop_no_port", "no external port left, and answers are limited")     \
 	X(DROP_TABLE_FULL, DROP, "drop_table_full", "the flow table has no room for the flow")  \
+	X(DROP_NEXT_HOPS, DROP, "drop_next_hops", "all next hops that can be remembered are in use")     \
 	X(DROP_MIDSTREAM, DROP, "drop_midstream", "TCP segment or echo reply of a connection that is not known") \
-	X(DROP_BLOCKED, DROP, "drop_blocked", "from an inside address on the block list")       \
+	X(DROP_BLOCKED, DROP, "drop_blocked", "from or to an inside address on the block list") \
 	X(DROP_LIMIT, DROP, "drop_limit", "the inside address has all the flows it may have")   \
 	X(DROP_RATE, DROP, "drop_rate", "the inside address opens flows too fast")              \
+	X(DROP_HOSTS, DROP, "drop_hosts", "more inside addresses than limits are kept for")     \
 	X(DROP_MARTIAN, DROP, "drop_martian", "a source or destination that no packet may have") \
 	X(DROP_ICMP, DROP, "drop_icmp", "ICMP error about a flow that is not known")            \
 	X(DROP_TTL, DROP, "drop_ttl", "TTL used up, and answers are limited")                   \
 	X(DROP_TOO_BIG, DROP, "drop_too_big", "larger than the way on, and answers are limited") \
+	X(DROP_RACE, DROP, "drop_race", "another CPU changed the mapping of this flow just then") \
+	X(DROP_NO_DEVICE, DROP, "drop_no_device", "the interface of the next hop is gone")      \
 	X(DROP_INTERNAL, DROP, "drop_internal", "a map or helper failed: a bug, please report")  \
 	X(REPLY_TTL, REPLY, "reply_ttl", "TTL used up: answered with ICMP time exceeded")       \
 	X(REPLY_TOO_BIG, REPLY, "reply_too_big",                                                \

@@ -112,10 +112,11 @@ class Namespace:
         return run(*self.command(*command), check=check, timeout=timeout)
 
     def spawn(self, *command: str, **options) -> subprocess.Popen:
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} | options
-        process = subprocess.Popen(
-            self.command(*command), stdin=subprocess.DEVNULL, start_new_session=True, **options
-        )
+        options = {
+            "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT,
+            "text": True,
+        } | options  # fmt: skip
+        process = subprocess.Popen(self.command(*command), start_new_session=True, **options)
         self.lab.stack.callback(reap, process)
         return process
 

@@ -99,7 +99,7 @@ def test_what_cannot_be_translated_never_leaves(lab: Lab, reason: str, packet: I
 
 
 def test_ssh_to_the_box(lab: Lab) -> None:
-    """From both sides, and not to a port that is not the host's."""
+    """From both sides, and not to a port on which the host does not listen."""
     with listener(lab["nat"], 22) as listening:
         for source, address in (("s1", "203.0.113.1"), ("c1", "10.77.0.1")):
             with connect(lab[source], address, 22) as near:
@@ -107,11 +107,10 @@ def test_ssh_to_the_box(lab: Lab) -> None:
                 far.sendall(b"SSH-2.0-test\r\n")
                 assert near.recv(14) == b"SSH-2.0-test\r\n"
                 far.close()
-    with listener(lab["nat"], 8022):
-        near = lab["s1"].socket(2, 1)
-        near.settimeout(0.3)
-        with pytest.raises(TimeoutError):
-            near.connect(("203.0.113.1", 8022))
+    near = lab["s1"].socket(2, 1)
+    near.settimeout(0.3)
+    with pytest.raises(TimeoutError):
+        near.connect(("203.0.113.1", 8022))
 
 
 def test_own_connections_of_the_box(any_lab: Lab) -> None:

@@ -124,10 +124,11 @@ def test_only_the_inside_prefixes_are_translated(lab: Lab) -> None:
 
 
 @pytest.mark.load("--host-ports", "none")
-def test_without_host_ports_nothing_reaches_the_box(lab: Lab) -> None:
-    with listener(lab["nat"], 22):
-        sock = lab["s1"].socket(2, 1)
-        sock.settimeout(0.3)
-        with pytest.raises(TimeoutError):
-            sock.connect((lab.external, 22))
+def test_without_host_ports_only_open_sockets_are_reached(lab: Lab) -> None:
+    with listener(lab["nat"], 22), connect(lab["s1"], lab.external, 22):
+        assert lab.box.packets("drop_unsolicited") == 0
+    sock = lab["s1"].socket(2, 1)
+    sock.settimeout(0.3)
+    with pytest.raises(TimeoutError):
+        sock.connect((lab.external, 22))
     assert lab.box.packets("drop_unsolicited") >= 1

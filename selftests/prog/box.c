@@ -27,6 +27,7 @@ struct box {
 	const struct natxdp_bucket *table; /* mmapped */
 	unsigned int buckets;
 	int cpus;
+	uint64_t frames[XDP_REDIRECT + 1]; /* that were run, by verdict */
 };
 
 const uint8_t box_host_mac[6] = { 2, 0, 0, 0, 0, 2 };
@@ -62,6 +63,14 @@ static void make_network(void)
 		if (system(network[i]))
 			fail_msg("failed: %s", network[i]);
 	made = true;
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
 static uint32_t ticks(double seconds)
@@ -209,15 +218,6 @@ struct box *box_open(const struct box_options *options)
 	return box;
 }
 
-void box_close(struct box *box)
-{
-	bpf_xdp_detach(box->outside_ifindex, 0, NULL);
-	bpf_xdp_detach(box->inside_ifindex, 0, NULL);
-	munmap((void *)box->table, box->buckets * sizeof(*box->table));
-	natxdp_bpf__destroy(box->bpf);
-	free(box);
-}
-
 static void counters(struct box *box, struct natxdp_counters *sum)
 {
 	struct natxdp_counters *cpu = calloc(box->cpus, sizeof(*cpu));
@@ -233,6 +233,73 @@ static void counters(struct box *box, struct natxdp_counters *sum)
 		for (i = 0; i < sizeof(*sum) / sizeof(uint64_t); i++)
 			((uint64_t *)sum)[i] += ((uint64_t *)&cpu[c])[i];
 	free(cpu);
+}
+
+/* What the verdict of a packet must be whose end was counted as this reason. */
+static bool verdict_fits(int reason, uint32_t verdict)
+{
+	switch (reason) {
+#define FITS_FORWARD (verdict == XDP_TX || verdict == XDP_REDIRECT)
+#define FITS_PASS (verdict == XDP_PASS)
+#define FITS_DROP (verdict == XDP_DROP)
+#define FITS_REPLY (verdict == XDP_TX)
+#define X(id, class, name, text) \
+	case NATXDP_##id:        \
+		return FITS_##class;
+		NATXDP_REASONS(X)
+#undef X
+	}
+	return false;
+}
+
+static unsigned int live_flows(struct box *box)
+{
+	unsigned int b, w, live = 0;
+
+	for (b = 0; b < box->buckets; b++)
+		for (w = 0; w < NATXDP_WAYS; w++) {
+			const struct natxdp_flow *f = &box->table[b].way[w];
+
+			live += f->key.proto != NATXDP_PROTO_FREE &&
+				f->key.proto != NATXDP_PROTO_DEAD &&
+				f->key.tenant != NATXDP_TENANT_MAPPING &&
+				!(f->flags & NATXDP_FLOW_INBOUND);
+		}
+	return live;
+}
+
+/* In = forwarded + passed + answered + dropped, and every flow that was opened is there or gone. */
+static void check_accounts(struct box *box)
+{
+	uint64_t packets[XDP_REDIRECT + 1] = { 0 }, opened, expired;
+	struct natxdp_counters sum;
+	double until = now() + 5;
+	unsigned int i, live;
+
+	counters(box, &sum);
+	for (i = 0; i < NATXDP_REASON_COUNT; i++)
+		packets[verdict_fits(i, XDP_PASS) ? XDP_PASS :
+			verdict_fits(i, XDP_DROP) ? XDP_DROP :
+						    XDP_TX] += sum.packets[i];
+	assert_int_equal(packets[XDP_PASS], box->frames[XDP_PASS]);
+	assert_int_equal(packets[XDP_DROP], box->frames[XDP_DROP]);
+	assert_int_equal(packets[XDP_TX], box->frames[XDP_TX] + box->frames[XDP_REDIRECT]);
+	do { /* the sweeper removes first and counts then */
+		live = live_flows(box);
+		opened = box_event(box, NATXDP_EVENT_FLOWS_OPENED);
+		expired = box_event(box, NATXDP_EVENT_FLOWS_EXPIRED);
+	} while (opened != expired + live && now() < until);
+	assert_int_equal(opened, expired + live);
+}
+
+void box_close(struct box *box)
+{
+	check_accounts(box);
+	bpf_xdp_detach(box->outside_ifindex, 0, NULL);
+	bpf_xdp_detach(box->inside_ifindex, 0, NULL);
+	munmap((void *)box->table, box->buckets * sizeof(*box->table));
+	natxdp_bpf__destroy(box->bpf);
+	free(box);
 }
 
 uint64_t box_event(struct box *box, enum natxdp_event event)
@@ -275,6 +342,8 @@ void box_run_raw(struct box *box, enum box_side side, const void *data, size_t l
 	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(program(box, side)), &run), 0);
 	counters(box, &after);
 	out->verdict = run.retval;
+	assert_in_range(run.retval, XDP_DROP, XDP_REDIRECT);
+	box->frames[run.retval]++;
 	out->len = run.data_size_out;
 	out->sound = frame_parse(out->data, out->len, &out->f);
 	for (i = 0; i < NATXDP_REASON_COUNT; i++) {
@@ -285,7 +354,9 @@ void box_run_raw(struct box *box, enum box_side side, const void *data, size_t l
 		out->bytes = after.bytes[i] - before.bytes[i];
 	}
 	if (rose != 1)
-		out->reason = -1;
+		fail_msg("%u counters rose by a packet with verdict %u", rose, out->verdict);
+	if (!verdict_fits(out->reason, out->verdict))
+		fail_msg("reason %d, and verdict %u", out->reason, out->verdict);
 }
 
 void box_run(struct box *box, enum box_side side, const struct frame *f, struct output *out)
@@ -299,6 +370,19 @@ void box_run(struct box *box, enum box_side side, const struct frame *f, struct 
 	if (!memcmp(frame.dst_mac, none, 6))
 		memcpy(frame.dst_mac, side == BOX_INSIDE ? box_in_mac : box_out_mac, 6);
 	box_run_raw(box, side, data, frame_build(&frame, data), out);
+}
+
+uint32_t box_run_fast(struct box *box, const struct frame *f)
+{
+	uint8_t data[FRAME_MAX];
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = data, .repeat = 1);
+
+	run.data_size_in = frame_build(f, data);
+	if (bpf_prog_test_run_opts(bpf_program__fd(box->bpf->progs.natxdp_single), &run) ||
+	    run.retval > XDP_REDIRECT)
+		return XDP_ABORTED;
+	__sync_fetch_and_add(&box->frames[run.retval], 1);
+	return run.retval;
 }
 
 struct natxdp_key box_key(enum box_side side, uint8_t proto, uint32_t saddr, uint16_t sport,
@@ -350,14 +434,6 @@ const struct natxdp_bucket *box_table(struct box *box, unsigned int *buckets)
 {
 	*buckets = box->buckets;
 	return box->table;
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
 bool box_wait(struct box *box, unsigned int live, double seconds)

@@ -130,6 +130,35 @@ static void test_refused_does_not_count(void **state)
 	box_close(box);
 }
 
+/* More inside addresses than can be counted: those that are, go on. */
+static void test_too_many_hosts(void **state)
+{
+	struct box_options options = { .limit_flows = 5 };
+	struct box *box = box_open(&options);
+	struct frame f = datagram(HOST, 1000);
+	struct natxdp_host host = { .flows = 1 };
+	struct output out;
+	__be32 key;
+
+	(void)state;
+	box_run(box, BOX_SINGLE, &f, &out);
+	assert_int_equal(out.reason, NATXDP_OUT_FORWARDED);
+	for (unsigned int i = 1; i < NATXDP_HOSTS_MAX; i++) {
+		key = htonl(addr("10.100.0.0") + i);
+		assert_int_equal(bpf_map__update_elem(box_bpf(box)->maps.hosts, &key, sizeof(key),
+						      &host, sizeof(host), BPF_ANY),
+				 0);
+	}
+	f = datagram(OTHER, 1000);
+	box_run(box, BOX_SINGLE, &f, &out);
+	assert_int_equal(out.reason, NATXDP_DROP_HOSTS);
+	assert_int_equal(out.verdict, XDP_DROP);
+	f = datagram(HOST, 1001);
+	box_run(box, BOX_SINGLE, &f, &out);
+	assert_int_equal(out.reason, NATXDP_OUT_FORWARDED);
+	box_close(box);
+}
+
 static void test_block(void **state)
 {
 	struct box_options options = { .mapping = NATXDP_MAPPING_ENDPOINT_INDEPENDENT,
@@ -212,6 +241,7 @@ int main(void)
 		cmocka_unit_test(test_flow_limit),
 		cmocka_unit_test(test_rate_limit),
 		cmocka_unit_test(test_refused_does_not_count),
+		cmocka_unit_test(test_too_many_hosts),
 		cmocka_unit_test(test_block),
 		cmocka_unit_test(test_other_protocols),
 	};

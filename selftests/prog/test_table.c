@@ -37,18 +37,6 @@ static double seconds(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-/* One frame through the one-armed program, without looking at counters. */
-static uint32_t run_fast(struct box *box, const struct frame *f)
-{
-	uint8_t data[FRAME_MAX];
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = data, .repeat = 1);
-
-	run.data_size_in = frame_build(f, data);
-	if (bpf_prog_test_run_opts(bpf_program__fd(box_bpf(box)->progs.natxdp_single), &run))
-		return XDP_ABORTED;
-	return run.retval;
-}
-
 /* Each pair refers to itself and no key stands twice. Returns the number of flows. */
 static unsigned int check_pairs(struct box *box)
 {
@@ -86,7 +74,7 @@ static void test_capacity(void **state)
 	(void)state;
 	for (n = 0; full < 100; n++) {
 		f = datagram(n);
-		if (run_fast(box, &f) == XDP_TX)
+		if (box_run_fast(box, &f) == XDP_TX)
 			opened++;
 		else
 			full++;
@@ -122,7 +110,7 @@ static void test_churn(void **state)
 	(void)state;
 	for (n = 0; opened < 200000 && seconds() < start + 60; n++) {
 		f = datagram(n % 420000);
-		if (run_fast(box, &f) == XDP_TX)
+		if (box_run_fast(box, &f) == XDP_TX)
 			opened++;
 		else
 			refused++;
@@ -247,7 +235,7 @@ static void *open_flows(void *arg)
 	sched_setaffinity(0, sizeof(cpus), &cpus);
 	for (n = 0; n < RACE_FLOWS; n++) {
 		f = datagram(n);
-		o->sent += run_fast(o->box, &f) == XDP_TX;
+		o->sent += box_run_fast(o->box, &f) == XDP_TX;
 	}
 	return NULL;
 }
