@@ -9,7 +9,7 @@
 
 #include "classify.bpf.h"
 #include "hosts.bpf.h"
-#include "mapping.bpf.h"
+#include "mapping_new.bpf.h"
 #include "nexthop.bpf.h"
 #include "pair.bpf.h"
 #include "sockets.bpf.h"
@@ -49,6 +49,8 @@ static __always_inline int open_failed(int err)
 		return not_opened(NATXDP_REPLY_NO_PORT);
 	if (err == -EAGAIN)
 		return not_opened(NATXDP_DROP_RACE);
+	if (err == -EPERM)
+		return not_opened(NATXDP_DROP_UNSOLICITED);
 	return not_opened(err == -ENOSPC ? NATXDP_DROP_TABLE_FULL : NATXDP_DROP_INTERNAL);
 }
 
@@ -65,88 +67,6 @@ static __always_inline __u32 first_timeout(const struct natxdp_config *cfg, __u8
 	default:
 		return cfg->timeout[NATXDP_TIMEOUT_OTHER];
 	}
-}
-
-/*
- * What lets a remote address in may be left from a mapping that has gone, with
- * another external end: nobody holds it then. Remove it.
- */
-__noinline int mapping_outlived(__u32 slot, const struct natxdp_flow *external, __u32 now)
-{
-	struct natxdp_flow *f = flow_at(slot), *peer;
-
-	if (!f || !external ||
-	    (f->new_saddr == external->new_saddr && f->new_sport == external->new_sport))
-		return 0;
-	peer = flow_peer(f);
-	if (peer)
-		flow_remove(peer, f->peer, now);
-	return flow_remove(f, slot, now);
-}
-
-/* A mapping in the making, held by the caller from the beginning. */
-static __always_inline void mapping_init(struct pair *p, const struct natxdp_key *key)
-{
-	struct natxdp_config *cfg = config_get();
-	__u32 now = ticks_now();
-
-	pair_init(p, key, now);
-	p->out.packets = 1;
-	p->due = now + (cfg ? cfg->timeout[NATXDP_TIMEOUT_UDP] : 0);
-}
-
-/*
- * The mapping of the inside end in @flow, made if there is none, and held.
- * Returns the entry's slot, -EADDRNOTAVAIL, -ENOSPC or -EINVAL. Uses up what
- * stands in open_pair.
- */
-__noinline int mapping_get(struct xdp_md *ctx, const struct natxdp_key *flow)
-{
-	struct pair *p = pair_get();
-	struct natxdp_key key;
-	int slot, tries;
-
-	if (!p || !flow)
-		return -EINVAL;
-	mapping_key(flow, 0, &key);
-	for (tries = 0; tries < 2; tries++) {
-		slot = flow_find(&key);
-		if (slot >= 0 && mapping_hold(slot, &key))
-			return slot;
-		mapping_init(p, &key);
-		slot = pair_allocate(ctx, p);
-		if (slot != -EEXIST) /* else another CPU has made it: hold that one */
-			return slot;
-	}
-	return -EAGAIN;
-}
-
-/*
- * Let the remote address of @flow in to the external end of @external. Returns
- * as mapping_get() does.
- */
-__noinline int mapping_let_in(const struct natxdp_key *flow, const struct natxdp_flow *external)
-{
-	struct pair *p = pair_get();
-	struct natxdp_key key;
-	int slot, tries;
-
-	if (!p || !flow || !external)
-		return -EINVAL;
-	mapping_key(flow, flow->daddr, &key);
-	for (tries = 0; tries < 2; tries++) {
-		slot = flow_find(&key);
-		if (slot >= 0)
-			mapping_outlived(slot, external, ticks_now());
-		if (slot >= 0 && mapping_hold(slot, &key))
-			return slot;
-		mapping_init(p, &key);
-		pair_set_external(p, external->new_saddr, external->new_sport, external->pool);
-		slot = pair_claim(p);
-		if (slot != -EEXIST)
-			return slot;
-	}
-	return -EAGAIN;
 }
 
 /*
@@ -391,10 +311,10 @@ __noinline int open_invited(struct xdp_md *ctx, const struct open_request *req)
 	p->search.in.next_hop = in;
 	p->due = p->out.first_seen + first_timeout(cfg, key.proto);
 	pair_set_external(p, external->new_saddr, external->new_sport, external->pool);
-	/* the mapping went and came back elsewhere between two looks at it */
+	/* the mapping has gone, and what let the sender in is not swept yet */
 	if (p->search.in.key.word[0] != req->key.word[0] ||
 	    p->search.in.key.word[1] != req->key.word[1])
-		slot = -EAGAIN;
+		slot = -EPERM;
 	else
 		slot = pair_claim(p);
 	if (slot < 0) {
@@ -444,6 +364,9 @@ __noinline int open_hairpin(struct xdp_md *ctx, struct open_request *req)
 		return not_opened(NATXDP_DROP_UNSOLICITED);
 	if (req->ttl <= 1)
 		return not_opened(NATXDP_REPLY_TTL);
+	filtering = cfg->filtering[class_of(req->key.proto)];
+	if (filtering == NATXDP_FILTERING_ENDPOINT_DEPENDENT)
+		return not_opened(NATXDP_DROP_UNSOLICITED);
 	to = open_reach(ctx, req, target);
 	if (to < 0)
 		return to;
@@ -461,7 +384,6 @@ __noinline int open_hairpin(struct xdp_md *ctx, struct open_request *req)
 		return open_failed(err);
 	}
 	err = mapping_get(ctx, other);
-	filtering = cfg->filtering[class_of(req->key.proto)];
 	pair_init(p, &req->key, ticks_now());
 	in = &p->search.in;
 	p->out.flags = flags;
@@ -482,16 +404,11 @@ __noinline int open_hairpin(struct xdp_md *ctx, struct open_request *req)
 	in->pool = external->pool;
 	if (err < 0)
 		slot = err;
-	else if (filtering == NATXDP_FILTERING_ENDPOINT_DEPENDENT ||
-		 (filtering == NATXDP_FILTERING_ADDRESS_DEPENDENT &&
-		  !open_invitation(&req->key, external->new_saddr)))
+	else if (filtering == NATXDP_FILTERING_ADDRESS_DEPENDENT &&
+		 !open_invitation(&req->key, external->new_saddr))
 		slot = -EPERM;
 	else
 		slot = host_owns(ctx, &in->key) ? -EADDRNOTAVAIL : pair_claim(p);
-	if (slot == -EPERM) {
-		open_undo(p, slot);
-		return not_opened(NATXDP_DROP_UNSOLICITED);
-	}
 	if (slot < 0)
 		return open_undo(p, slot);
 	count_event(NATXDP_EVENT_FLOWS_OPENED, 1);
