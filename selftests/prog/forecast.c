@@ -41,8 +41,10 @@ static void fragment(struct forecasts *all)
 	refused = d && overlaps(d, w, &maybe);
 	if (refused || maybe)
 		outcome_drop(all, NATXDP_DROP_OVERLAP);
-	if (!d) {
+	if (!d || model_datagram_is_old(m, d))
 		fresh_forecast(all);
+	if (!d) {
+		return;
 	} else if (!refused && d->host) {
 		outcome_pass(all, NATXDP_PASS_HOST);
 	} else if (!refused) {
@@ -120,6 +122,18 @@ static void error(struct forecasts *all)
 		error_unknown(all, &quote);
 }
 
+/* Fragments without a first one are handed over, but not more than so many (RFC 4787, REQ-14). */
+static void add_held(struct forecasts *all)
+{
+	unsigned int i, count = all->count;
+
+	for (i = 0; i < count; i++)
+		if (all->of[i].reason == NATXDP_DROP_FRAGMENT)
+			*outcome_add(all, NATXDP_HELD_FRAGMENT, FRAME_ANY) = all->of[i];
+	for (i = count; i < all->count; i++)
+		all->of[i].reason = NATXDP_HELD_FRAGMENT;
+}
+
 void forecast(struct forecasts *all)
 {
 	struct model_flow *f;
@@ -136,6 +150,7 @@ void forecast(struct forecasts *all)
 		return;
 	case WIRE_FRAGMENT:
 		fragment(all);
+		add_held(all);
 		return;
 	case WIRE_ICMP_ERROR:
 		error(all);

@@ -9,7 +9,7 @@
 
 #include "model.h"
 
-enum { FORECASTS = 12 };
+enum { FORECASTS = 24 };
 
 enum forecast_frame {
 	FRAME_AS_IT_CAME,
@@ -35,6 +35,7 @@ struct forecast {
 	struct model_flow *gone; /* it has expired, if this is what happened */
 	/* a packet that its receiver's filter refused: its sender may let in the answer, or not */
 	bool sends;
+	uint32_t asks; /* the inside host whose limits were asked, or 0 */
 };
 
 struct forecasts {

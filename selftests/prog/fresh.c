@@ -56,19 +56,16 @@ static void leave(struct forecasts *all)
 		outcome_answer_ttl(all, &how);
 		return;
 	}
+	if (!outcome_admit(all, &how))
+		return;
 	if (mapping >= 0) {
 		forecast_learn(&how, m->mappings[mapping].external);
 		outcome_forward(all, &how);
-		if (m->mappings[mapping].holders)
+		if (model_mapping_held(m, mapping))
 			return;
 	}
 	how.learns = true;
-	if (model_has_room(m, &how.fresh)) {
-		outcome_forward(all, &how);
-		return;
-	}
-	how.opens = false;
-	outcome_answer(all, &how, NATXDP_REPLY_NO_PORT, NATXDP_DROP_NO_PORT);
+	outcome_find_end(all, &how);
 }
 
 static void leave_tcp(struct forecasts *all)
@@ -135,7 +132,7 @@ static void filter(struct model *m, int mapping, uint32_t remote, bool *yes, boo
 	if (m->options.filtering == NATXDP_FILTERING_ADDRESS_DEPENDENT)
 		sent = model_sent(m, map->proto, map->inside, remote);
 	*yes = sent || m->options.filtering == NATXDP_FILTERING_ENDPOINT_INDEPENDENT;
-	*no = !*yes || (sent && !sent->holders) || !map->holders;
+	*no = !*yes || (sent && !model_sent_held(m, sent)) || !model_mapping_held(m, mapping);
 }
 
 /* From the outside to an external end: only where endpoint-independent filtering invites. */
@@ -175,7 +172,8 @@ static void fresh_inbound(struct forecasts *all)
 		outcome_answer_ttl(all, &how);
 		return;
 	}
-	outcome_forward(all, &how);
+	if (outcome_admit(all, &how))
+		outcome_forward(all, &how);
 	/* the inside host is behind a router of which the host has no route */
 	if (m->options.two_armed && !routes_known(map->inside.addr))
 		outcome_drop(all, NATXDP_DROP_NO_ROUTE);
@@ -216,18 +214,36 @@ static void hairpin(struct forecasts *all, int target)
 	const struct model_mapping *to = &m->mappings[target];
 	int mapping = model_mapping(m, w->proto, w->src);
 	struct forecast how = { .opens = true, .way = MODEL_OUT };
+	struct forecast *refused;
 	struct model_flow *f = &how.fresh;
 	uint32_t from = mapping >= 0 ? m->mappings[mapping].external.addr :
 				       model_paired(m, w->src.addr);
 	bool yes, no;
 
+	how.fresh = fresh_flow(w, w->src, w->dst);
 	filter(m, target, from, &yes, &no);
-	if (no || !from)
-		outcome_drop(all, NATXDP_DROP_UNSOLICITED)->sends = true;
-	if (!to->holders) /* it may be gone, then the packet is for the host itself */
-		outcome_pass(all, NATXDP_PASS_HOST);
-	if (!yes && from)
+	if (mapping >= 0 ? !model_mapping_held(m, mapping) :
+			   model_is_draining(m, from) || model_lingers(m, &how.fresh))
+		from = 0; /* it may get, or have, another one */
+	if (m->options.two_armed && !routes_known(to->inside.addr))
+		outcome_drop(all, NATXDP_DROP_NO_ROUTE);
+	if (!outcome_admit(all, &how))
 		return;
+	if (no || !from) {
+		how.opens = false;
+		refused = outcome_drop(all, NATXDP_DROP_UNSOLICITED);
+		refused->sends = true;
+		refused->asks = how.asks;
+		how.opens = true;
+	}
+	if (!yes && from) {
+		/* to find that out, the sender had to get an external end */
+		how.opens = false;
+		if ((mapping < 0 || !model_mapping_held(m, mapping)) &&
+		    !model_has_room(m, f, false))
+			outcome_answer(all, &how, NATXDP_REPLY_NO_PORT, NATXDP_DROP_NO_PORT);
+		return;
+	}
 	*f = fresh_flow(w, w->src, w->dst);
 	f->hairpin = true;
 	f->way[MODEL_OUT].side = all->side;
@@ -240,18 +256,12 @@ static void hairpin(struct forecasts *all, int target)
 		forecast_learn(&how, m->mappings[mapping].external);
 	else
 		how.learns = true;
-	if (how.learns && !model_has_room(m, f)) {
-		how.opens = false;
-		outcome_answer(all, &how, NATXDP_REPLY_NO_PORT, NATXDP_DROP_NO_PORT);
-		return;
-	}
-	outcome_forward(all, &how);
-	if (mapping >= 0 && !m->mappings[mapping].holders) {
-		how.learns = true;
+	if (!how.learns)
 		outcome_forward(all, &how);
+	if (how.learns || !model_mapping_held(m, mapping)) {
+		how.learns = true;
+		outcome_find_end(all, &how);
 	}
-	if (m->options.two_armed && !routes_known(to->inside.addr))
-		outcome_drop(all, NATXDP_DROP_NO_ROUTE);
 }
 
 /* From the inside to an address of this host. */
@@ -267,8 +277,15 @@ static void fresh_turning(struct forecasts *all)
 	    model_is_external(m, w->dst.addr) && (w->kind == WIRE_TCP || w->kind == WIRE_UDP) &&
 	    !model_is_host_port(w->dst.port))
 		target = model_mapped(m, w->proto, w->dst);
+	/* if the mapping has gone, the packet is for the host itself */
+	if (target >= 0 && !model_mapping_held(m, target))
+		outcome_pass(all, NATXDP_PASS_HOST);
 	if (target < 0) {
 		outcome_pass(all, NATXDP_PASS_HOST);
+		if (m->before < m->linger_until) { /* of which the model does not know the end */
+			outcome_drop(all, NATXDP_DROP_UNSOLICITED);
+			outcome_drop(all, NATXDP_DROP_BLOCKED);
+		}
 	} else if (!model_is_inside(w->src.addr)) {
 		/* not ours to translate, whichever way it is refused */
 		outcome_drop(all, NATXDP_DROP_UNSOLICITED);
@@ -284,10 +301,17 @@ static void fresh_turning(struct forecasts *all)
 		outcome_add(all, NATXDP_REPLY_RST, FRAME_ANSWER_RST);
 	} else if (w->ttl <= 1) {
 		outcome_answer_ttl(all, &how);
+	} else if (m->options.filtering == NATXDP_FILTERING_ENDPOINT_DEPENDENT) {
+		outcome_drop(all, NATXDP_DROP_UNSOLICITED);
 	} else if (wire_same(m->mappings[target].inside, w->src)) {
 		/* to its own external end: one entry cannot be both directions */
 		how.sends = true;
+		how.fresh = fresh_flow(w, w->src, w->dst);
+		if (!outcome_admit(all, &how))
+			return;
+		how.asks = w->src.addr;
 		outcome_drop(all, NATXDP_DROP_UNSOLICITED)->sends = true;
+		all->of[all->count - 1].asks = w->src.addr;
 		outcome_answer(all, &how, NATXDP_REPLY_NO_PORT, NATXDP_DROP_NO_PORT);
 	} else {
 		hairpin(all, target);

@@ -9,6 +9,8 @@ enum { NET_8 = 24, NET_15 = 17 };
 
 /* How late the sweeper may be, and how much the coarse clock and a tick may lie, in seconds. */
 static const double sweep_late = 5, clock_slack = 0.06;
+/* How long the first fragment of a datagram is remembered. */
+static const double datagram_life = 3;
 
 bool model_is_inside(uint32_t a)
 {
@@ -125,10 +127,16 @@ struct model_datagram *model_datagram(struct model *m, enum box_side side, const
 		struct model_datagram *d = &m->datagrams[i];
 
 		if (d->side == side && d->src == w->src.addr && d->dst == w->dst.addr &&
-		    d->id == w->id && d->proto == w->proto)
+		    d->id == w->id && d->proto == w->proto &&
+		    m->before < d->when + datagram_life + clock_slack)
 			return d;
 	}
 	return NULL;
+}
+
+bool model_datagram_is_old(const struct model *m, const struct model_datagram *d)
+{
+	return m->now > d->when + datagram_life - clock_slack;
 }
 
 uint32_t model_paired(const struct model *m, uint32_t inside)
@@ -160,7 +168,7 @@ static bool taken(const struct model *m, const struct model_flow *flow, struct e
 
 	if (m->options.mapping) {
 		mapped = model_mapped(m, flow->proto, external);
-		return mapped >= 0 && (!gone || m->mappings[mapped].holders);
+		return mapped >= 0 && (!gone || model_mapping_held(m, mapped));
 	}
 	for (i = 0; i < m->flow_count; i++)
 		if (m->flows[i].proto == flow->proto &&
@@ -181,27 +189,36 @@ static uint16_t port_max(const struct model *m)
 	return m->options.port_max ? m->options.port_max : 60999;
 }
 
-static bool has_room_at(const struct model *m, const struct model_flow *flow, uint32_t address)
+bool model_is_draining(const struct model *m, uint32_t address)
+{
+	return model_is_external(m, address) && m->draining >> (address - addr("203.0.113.1")) & 1;
+}
+
+static bool has_room_at(const struct model *m, const struct model_flow *flow, uint32_t address,
+			bool gone)
 {
 	struct end external = { .addr = address };
 	uint32_t port;
 
+	if (model_is_draining(m, address))
+		return false;
+
 	if (!has_ports(flow->proto))
-		return !taken(m, flow, external, false);
+		return !taken(m, flow, external, gone);
 	for (port = port_min(m); port <= port_max(m); port++) {
 		external.port = port;
-		if (!model_is_host_port(port) && !taken(m, flow, external, false))
+		if (!model_is_host_port(port) && !taken(m, flow, external, gone))
 			return true;
 	}
 	return false;
 }
 
-bool model_has_room(const struct model *m, const struct model_flow *flow)
+bool model_has_room(const struct model *m, const struct model_flow *flow, bool gone)
 {
 	uint32_t first = addr("203.0.113.1"), a;
 
 	for (a = first; a < first + externals(m); a++)
-		if (has_room_at(m, flow, a))
+		if (has_room_at(m, flow, a, gone))
 			return true;
 	return false;
 }
@@ -212,21 +229,84 @@ const char *model_refuses(struct model *m, const struct model_flow *flow, struct
 
 	if (!model_is_external(m, external.addr))
 		return "the source is no external address";
+	if (model_is_draining(m, external.addr) && !model_lingers(m, flow))
+		return "the external address is being drained";
 	if (has_ports(flow->proto) && (external.port < port_min(m) || external.port > port_max(m)))
 		return "the port is out of the range";
 	if (has_ports(flow->proto) && model_is_host_port(external.port))
 		return "the port is one of the host";
 	if (taken(m, flow, external, true))
 		return "the external end is in use";
-	if (paired && paired != external.addr && has_room_at(m, flow, paired))
+	if (paired && paired != external.addr && !model_lingers(m, flow) &&
+	    has_room_at(m, flow, paired, false))
 		return "not the paired external address";
 	return NULL;
+}
+
+bool model_mapping_held(const struct model *m, int mapping)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->flow_count; i++)
+		if ((m->flows[i].mapping == mapping || m->flows[i].target == mapping) &&
+		    !model_may_be_gone(m, &m->flows[i]))
+			return true;
+	return false;
+}
+
+bool model_lingers(const struct model *m, const struct model_flow *flow)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->sent_count && m->options.mapping; i++)
+		if (m->sent[i].proto == flow->proto &&
+		    wire_same(m->sent[i].inside, flow->way[MODEL_OUT].src))
+			return true;
+	return false;
+}
+
+bool model_sent_held(const struct model *m, const struct model_sent *sent)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->flow_count; i++) {
+		const struct model_flow *f = &m->flows[i];
+
+		if (f->mapping >= 0 && f->proto == sent->proto &&
+		    wire_same(f->way[MODEL_OUT].src, sent->inside) &&
+		    f->way[MODEL_OUT].dst.addr == sent->remote && !model_may_be_gone(m, f))
+			return true;
+	}
+	return false;
+}
+
+void model_forget(struct model *m)
+{
+	m->flow_count = 0;
+	m->mapping_count = 0;
+	m->sent_count = 0;
+}
+
+void model_end(struct model *m, uint32_t inside)
+{
+	unsigned int i;
+
+	for (i = m->flow_count; i-- > 0;) {
+		struct model_flow *f = &m->flows[i];
+
+		if (f->way[MODEL_OUT].src.addr == inside ||
+		    (f->hairpin && f->way[MODEL_OUT].new_dst.addr == inside))
+			model_close(m, f);
+	}
 }
 
 static void forget_mapping(struct model *m, unsigned int gone)
 {
 	unsigned int i, last = m->mapping_count - 1;
 
+	for (i = m->flow_count; i-- > 0;) /* it is held by flows that have expired, or none */
+		if (m->flows[i].mapping == (int)gone || m->flows[i].target == (int)gone)
+			model_close(m, &m->flows[i]);
 	m->mappings[gone] = m->mappings[last];
 	m->mapping_count = last;
 	for (i = 0; i < m->flow_count; i++) {
@@ -268,10 +348,12 @@ static void learn_pair(struct model *m, const struct model_flow *f)
 	const struct model_way *out = &f->way[MODEL_OUT];
 	uint32_t first = addr("203.0.113.1"), a;
 
-	if (model_paired(m, out->src.addr))
+	/* a mapping may be from when another address was drained */
+	if (model_paired(m, out->src.addr) || model_lingers(m, f) ||
+	    (m->options.mapping && model_mapping(m, f->proto, out->src) >= 0))
 		return;
 	for (a = first; a < first + externals(m); a++)
-		if (a != out->new_src.addr && !has_room_at(m, f, a))
+		if (a != out->new_src.addr && !has_room_at(m, f, a, false))
 			return;
 	assert(m->pair_count < MODEL_HOSTS);
 	m->pairs[m->pair_count].inside = out->src.addr;

@@ -54,6 +54,13 @@ struct model_sent {
 	unsigned int holders;
 };
 
+/* Tokens of an inside host under a limit: there are at least and at most so many. */
+struct model_quota {
+	uint32_t inside;
+	double least, most;
+	double least_at, most_at;
+};
+
 struct model_datagram {
 	enum box_side side;
 	uint32_t src, dst;
@@ -62,6 +69,7 @@ struct model_datagram {
 	enum wire_kind kind; /* of the first fragment */
 	uint16_t sport, dport;
 	bool host, refused;
+	double when; /* the first one came */
 	unsigned int pieces;
 	size_t from[32], to[32];
 };
@@ -69,6 +77,7 @@ struct model_datagram {
 struct model {
 	struct box_options options;
 	uint32_t blocked;   /* an inside address, or 0 */
+	uint64_t draining;  /* bits by external address */
 	double before, now; /* the packet came between these */
 	uint64_t opened;
 	struct model_flow flows[MODEL_FLOWS];
@@ -83,6 +92,15 @@ struct model {
 		uint32_t inside, external;
 	} pairs[MODEL_HOSTS];
 	unsigned int pair_count;
+	struct model_quota quotas[MODEL_HOSTS];
+	unsigned int quota_count;
+	/*
+	 * Ports may seem to be taken which are not: a full range is remembered for a
+	 * moment, and what a refused packet got is given back later. Only where they
+	 * are few.
+	 */
+	double scarce_until;
+	double linger_until; /* there may be mappings that were made for refused packets */
 };
 
 /* How the addresses of the box and of its networks lie. */
@@ -91,6 +109,7 @@ bool model_is_no_nat(uint32_t a);
 bool model_is_external(const struct model *m, uint32_t a);
 bool model_is_own(const struct model *m, uint32_t a);
 bool model_is_host_port(uint16_t port);
+bool model_is_draining(const struct model *m, uint32_t address);
 enum box_side model_side(const struct model *m, enum box_side side);
 
 struct model_flow *model_find(struct model *m, enum box_side side, const struct wire *w, int *way);
@@ -99,12 +118,24 @@ int model_mapped(const struct model *m, uint8_t proto, struct end external);
 /* Has an inside end sent to a remote address? NULL if not. */
 struct model_sent *model_sent(struct model *m, uint8_t proto, struct end inside, uint32_t remote);
 struct model_datagram *model_datagram(struct model *m, enum box_side side, const struct wire *w);
+/* May it be forgotten? */
+bool model_datagram_is_old(const struct model *m, const struct model_datagram *d);
 uint32_t model_paired(const struct model *m, uint32_t inside);
 
 /* May the data plane give this external end to the flow? NULL, or why not. */
 const char *model_refuses(struct model *m, const struct model_flow *flow, struct end external);
-/* Is there any external end left for it? */
-bool model_has_room(const struct model *m, const struct model_flow *flow);
+/* Is there any external end left for it? @gone: if what may have expired has. */
+bool model_has_room(const struct model *m, const struct model_flow *flow, bool gone);
+
+/* Does a flow hold it that cannot have expired? */
+bool model_mapping_held(const struct model *m, int mapping);
+bool model_sent_held(const struct model *m, const struct model_sent *sent);
+/* May the inside end have a mapping that was made for a packet which the other side refused? */
+bool model_lingers(const struct model *m, const struct model_flow *flow);
+/* Everything has expired. */
+void model_forget(struct model *m);
+/* The flows of an inside host were ended. */
+void model_end(struct model *m, uint32_t inside);
 
 struct model_flow *model_open(struct model *m, const struct model_flow *flow);
 struct model_sent *model_sends(struct model *m, uint8_t proto, struct end inside, uint32_t remote);

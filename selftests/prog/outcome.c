@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "quota.h"
+
 struct model_flow *forecast_flow(struct forecast *fc)
 {
 	return fc->opens ? &fc->fresh : fc->flow;
@@ -98,6 +100,34 @@ void outcome_forward(struct forecasts *all, struct forecast *how)
 		fc->reason = how->way == MODEL_OUT ? NATXDP_OUT_VIA_KERNEL : NATXDP_IN_VIA_KERNEL;
 	else
 		fc->reason = how->way == MODEL_OUT ? NATXDP_OUT_FORWARDED : NATXDP_IN_FORWARDED;
+}
+
+bool outcome_admit(struct forecasts *all, struct forecast *how)
+{
+	struct model *m = all->model;
+	uint32_t inside = how->fresh.way[MODEL_OUT].src.addr;
+	struct quota_answer answer = quota_ask(m, inside);
+
+	if (m->options.limit_rate)
+		how->asks = inside;
+	if (answer.may_be_many)
+		outcome_drop(all, NATXDP_DROP_LIMIT);
+	if (answer.may_be_fast)
+		outcome_drop(all, NATXDP_DROP_RATE);
+	return answer.may_open;
+}
+
+void outcome_find_end(struct forecasts *all, struct forecast *how)
+{
+	struct model *m = all->model;
+
+	if (model_has_room(m, &how->fresh, true) || model_lingers(m, &how->fresh))
+		outcome_forward(all, how);
+	if (model_has_room(m, &how->fresh, false) && m->before > m->scarce_until)
+		return;
+	how->opens = false;
+	how->remembers = false;
+	outcome_answer(all, how, NATXDP_REPLY_NO_PORT, NATXDP_DROP_NO_PORT);
 }
 
 bool outcome_go_by(struct forecasts *all, struct model_flow *f, int way)
@@ -196,6 +226,7 @@ static void remember(struct model *m, enum box_side side, const struct forecast 
 		.sport = w->src.port,
 		.dport = w->dst.port,
 		.host = fc->to_host,
+		.when = m->before,
 		.pieces = 1,
 		.to = { w->l4_len },
 	};
@@ -220,10 +251,19 @@ void forecast_commit(struct model *m, enum box_side side, struct forecast *fc, c
 	if (fc->gone) /* it is not the last one that moves into its place */
 		model_close(m, fc->gone);
 	f = fc->opens ? model_open(m, &fc->fresh) : fc->flow;
+	if (fc->asks)
+		quota_take(m, fc->asks, fc->opens);
 	if (fc->touches)
 		model_touch(m, f, fc->way, w);
-	if (fc->sends)
+	if (m->options.port_max && fc->sends)
+		m->scarce_until = m->now + 2.5; /* when the sweeper has seen it */
+	else if (m->options.port_max &&
+		 (fc->reason == NATXDP_REPLY_NO_PORT || fc->reason == NATXDP_DROP_NO_PORT))
+		m->scarce_until = m->now + 0.2;
+	if (fc->sends) {
+		m->linger_until = m->now + 2.5;
 		model_sends(m, w->proto, w->src, w->dst.addr);
+	}
 	if (fc->remembers)
 		remember(m, side, fc, w);
 	if (fc->piece)

@@ -17,6 +17,13 @@ void outcome_answer_ttl(struct forecasts *all, const struct forecast *how);
 
 /* By the flow that @how names, old or new, unless TTL or size forbid it. */
 void outcome_forward(struct forecasts *all, struct forecast *how);
+/*
+ * May the inside host of the new flow that @how names open one more? Adds the
+ * refusals that may be. Returns whether it may open.
+ */
+bool outcome_admit(struct forecasts *all, struct forecast *how);
+/* By a new flow that needs an external end, if there is one. */
+void outcome_find_end(struct forecasts *all, struct forecast *how);
 /* By a flow that is there, or may be. Returns whether it may also be gone. */
 bool outcome_go_by(struct forecasts *all, struct model_flow *f, int way);
 

@@ -3,7 +3,8 @@
  * Random traffic against a plain model of the NAT: every packet's end, every
  * byte that comes out, every flow that is there at the end.
  *
- * NATXDP_MODEL_SEED=N runs that seed alone, NATXDP_MODEL_STEPS=N so many packets.
+ * NATXDP_MODEL_SEED=N runs that seed alone, NATXDP_MODEL_SEEDS=N the seeds below N, of which those
+ * beyond the table choose their own options; NATXDP_MODEL_STEPS=N so many packets.
  */
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -22,58 +23,14 @@
 
 #include "box.h"
 #include "forecast.h"
+#include "held.h"
 #include "natxdp.skel.h"
+#include "operator.h"
+#include "scenario.h"
 #include "traffic.h"
 
-enum { STEPS = 5000, WAIT_EVERY = 1000 };
-enum { EDM = NATXDP_MAPPING_ENDPOINT_DEPENDENT, EIM = NATXDP_MAPPING_ENDPOINT_INDEPENDENT };
-enum {
-	EDF = NATXDP_FILTERING_ENDPOINT_DEPENDENT,
-	ADF = NATXDP_FILTERING_ADDRESS_DEPENDENT,
-	EIF = NATXDP_FILTERING_ENDPOINT_INDEPENDENT
-};
-enum {
-	RESET = NATXDP_MIDSTREAM_RESET,
-	ADOPT = NATXDP_MIDSTREAM_ADOPT,
-	DROP = NATXDP_MIDSTREAM_DROP
-};
-enum { HAIRPIN = NATXDP_HAIRPIN, OTHERS = NATXDP_OTHER_PROTOCOLS };
-
-static const struct box_options runs[] = {
-	{ .two_armed = true },
-	{ .two_armed = false },
-	{ .two_armed = true, .mapping = EIM, .filtering = EIF, .features = HAIRPIN },
-	{ .two_armed = true, .mapping = EIM, .filtering = ADF, .features = HAIRPIN },
-	{ .two_armed = true, .mapping = EIM, .filtering = EDF, .features = HAIRPIN | OTHERS },
-	{ .mapping = EIM, .filtering = EIF, .features = HAIRPIN | OTHERS, .externals = 3 },
-	{ .mapping = EIM, .filtering = ADF, .features = HAIRPIN, .tcp_midstream = ADOPT },
-	{ .mapping = EIM, .filtering = EDF, .externals = 2, .tcp_midstream = DROP },
-	{ .two_armed = true, .tcp_midstream = ADOPT, .externals = 4, .features = OTHERS },
-	{ .two_armed = true, .tcp_midstream = DROP, .egress_mtu = 1400 },
-	{ .tcp_midstream = ADOPT, .egress_mtu = 576, .externals = 2 },
-	{ .two_armed = true, .port_min = 20000, .port_max = 20007 },
-	{ .port_min = 60990, .port_max = 61010, .externals = 2 },
-	{ .two_armed = true, .port_min = 1024, .port_max = 1035, .externals = 3, .mapping = EIM },
-	{ .two_armed = true, .timeout = 0.3 },
-	{ .timeout = 0.2, .tcp_midstream = ADOPT, .externals = 2 },
-	{ .two_armed = true,
-	  .mapping = EIM,
-	  .filtering = EIF,
-	  .features = HAIRPIN | OTHERS,
-	  .externals = 2,
-	  .egress_mtu = 1400 },
-	{ .two_armed = true,
-	  .mapping = EIM,
-	  .filtering = ADF,
-	  .features = HAIRPIN,
-	  .externals = 3,
-	  .tcp_midstream = ADOPT },
-	{ .features = OTHERS, .egress_mtu = 1400, .externals = 5 },
-	{ .two_armed = true, .features = HAIRPIN | OTHERS, .filtering = EIF },
-};
-
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
-
+enum { SEEDS = 4096 }; /* at most in one go */
+enum { STEPS = 5000, WAIT_EVERY = 1000, OPERATE_EVERY = 500 };
 struct run {
 	unsigned int seed, step;
 	struct box *box;
@@ -82,10 +39,11 @@ struct run {
 	struct traffic_packet packet;
 	struct wire wire;
 	struct output out;
+	struct held held;
 	struct forecasts forecasts;
 	uint8_t want[FRAME_MAX];
 	size_t want_len;
-	uint64_t replies;
+	uint64_t replies, held_count;
 };
 
 static double seconds(void)
@@ -161,6 +119,15 @@ static void dump_quote(const char *what, const uint8_t *data, size_t len)
 	dump_ends(what, frame, sizeof(frame));
 }
 
+static void dump_options(const struct box_options *o)
+{
+	print_error("two_armed %d mapping %u filtering %u features %x externals %d ports %u-%u "
+		    "midstream %u timeout %.1f egress_mtu %u limits %u %u\n",
+		    o->two_armed, o->mapping, o->filtering, o->features, o->externals, o->port_min,
+		    o->port_max, o->tcp_midstream, o->timeout, o->egress_mtu, o->limit_flows,
+		    o->limit_rate);
+}
+
 static void report(struct run *r, const char *why)
 {
 	const struct traffic_packet *p = &r->packet;
@@ -168,7 +135,9 @@ static void report(struct run *r, const char *why)
 
 	print_error("seed %u, step %u (NATXDP_MODEL_SEED=%u NATXDP_MODEL_STEPS=%u): %s\n", r->seed,
 		    r->step, r->seed, r->step + 1, why);
-	print_error("packet %s, side %d\n", p->what, p->side);
+	dump_options(&r->model.options);
+	print_error("blocked %08x, draining %lx\npacket %s, side %d\n", r->model.blocked,
+		    (unsigned long)r->model.draining, p->what, p->side);
 	dump_ends("  in  ", p->data, p->len);
 	dump_ends("  want", r->want, r->want_len);
 	dump_ends("  seen", r->out.data, r->out.len);
@@ -242,7 +211,8 @@ static void step(struct run *r)
 	struct forecast *fc = NULL;
 	unsigned int i;
 
-	traffic_next(&r->traffic, &r->packet);
+	if (traffic_random(&r->traffic, 8) || !held_again(&r->held, &r->packet))
+		traffic_next(&r->traffic, &r->packet);
 	wire_read(r->packet.data, r->packet.len, &r->wire);
 	r->want_len = 0;
 	r->out.reason = -1;
@@ -261,11 +231,14 @@ static void step(struct run *r)
 		if (!first || (int)r->forecasts.of[i].reason == r->out.reason)
 			first = why;
 	}
+	if (!why)
+		why = held_check(&r->held, &r->packet, r->out.reason == NATXDP_HELD_FRAGMENT);
 	if (why)
 		report(r, first ? first : why);
 	fc = &r->forecasts.of[i];
 	forecast_commit(&r->model, r->packet.side, fc, &r->wire);
 	r->replies += fc->frame == FRAME_ANSWER_ICMP;
+	r->held_count += fc->reason == NATXDP_HELD_FRAGMENT;
 	if (fc->frame == FRAME_TRANSLATED)
 		traffic_forwarded(&r->traffic, &r->packet, r->out.data, r->out.len);
 }
@@ -330,7 +303,9 @@ static unsigned int check_mappings(struct run *r)
 
 		entries += check_held(r, map->proto, map->inside, 0, map->holders);
 	}
-	for (i = 0; i < r->model.sent_count && r->model.options.filtering == ADF; i++) {
+	for (i = 0; i < r->model.sent_count &&
+		    r->model.options.filtering == NATXDP_FILTERING_ADDRESS_DEPENDENT;
+	     i++) {
 		const struct model_sent *sent = &r->model.sent[i];
 
 		entries += check_held(r, sent->proto, sent->inside, sent->remote, sent->holders);
@@ -377,28 +352,48 @@ static void check_counters(struct run *r)
 		sum += box_reason(r->box, i);
 	assert_int_equal(sum, r->step);
 	assert_int_equal(box_event(r->box, NATXDP_EVENT_FLOWS_OPENED), r->model.opened);
-	if (r->step >= STEPS)
-		assert_int_not_equal(r->replies, 0);
+	if (r->step < STEPS)
+		return;
+	assert_int_not_equal(r->replies, 0);
+	assert_int_not_equal(r->held_count, 0);
 }
 
 /* With short timeouts: let everything expire, some flows go by themselves in between. */
 static void let_expire(struct run *r)
 {
 	assert_true(box_wait(r->box, 0, 10));
-	while (r->model.flow_count)
-		model_close(&r->model, &r->model.flows[0]);
+	model_forget(&r->model);
 	r->traffic.pieces_left = 0; /* fragments are forgotten, too */
+	held_forget(&r->held);
 }
 
-static void block(struct run *r)
+/* What the operator does: with limits nothing ends, for they count what the sweeper has to see. */
+static void operate(struct run *r)
 {
-	__be32 host = htonl(addr("10.77.0.66"));
-	__u64 when = 1;
+	const struct box_options *o = &r->model.options;
 
-	r->model.blocked = ntohl(host);
-	assert_int_equal(bpf_map__update_elem(box_bpf(r->box)->maps.blocked, &host, sizeof(host),
-					      &when, sizeof(when), BPF_ANY),
-			 0);
+	if (traffic_random(&r->traffic, 2) && !o->limit_flows && !o->limit_rate)
+		operator_blocks(r->box, &r->model, &r->traffic);
+	else
+		operator_drains(r->box, &r->model, &r->traffic);
+}
+
+/* Flows that were ended or removed have given back what they held. */
+static void settle(struct run *r)
+{
+	double until = seconds() + 10;
+	unsigned int buckets, b, w, ended, live, dead;
+	const struct natxdp_bucket *table = box_table(r->box, &buckets);
+
+	do {
+		ended = 0;
+		for (b = 0; b < buckets; b++)
+			for (w = 0; w < NATXDP_WAYS; w++)
+				ended += table[b].way[w].key.proto != NATXDP_PROTO_FREE &&
+					 table[b].way[w].key.tenant == NATXDP_TENANT_ENDED;
+		box_count(r->box, &live, &dead);
+	} while ((ended || dead) && seconds() < until);
+	assert_int_equal(ended, 0);
 }
 
 static unsigned int from_environment(const char *name, unsigned int otherwise)
@@ -423,33 +418,38 @@ static void test_traffic(void **state)
 	struct run *r = calloc(1, sizeof(*r));
 
 	r->seed = *(const unsigned int *)*state;
-	r->model.options = runs[r->seed % COUNT(runs)];
+	r->model.options = scenario(r->seed);
 	r->box = box_open(&r->model.options);
 	traffic_start(&r->traffic, r->seed, r->model.options.two_armed);
-	block(r);
+	held_open(&r->held, r->box);
 	for (; r->step < steps; r->step++) {
 		if (r->model.options.timeout && r->step && r->step % WAIT_EVERY == 0)
 			let_expire(r);
+		if (r->step % OPERATE_EVERY == 0)
+			operate(r);
 		step(r);
 	}
 	check_counters(r);
+	settle(r);
 	if (r->model.options.timeout)
 		let_expire(r);
 	check_table(r);
 	print_message("# seed %u: %u packets, %lu flows, %u reasons\n", r->seed, steps,
 		      (unsigned long)r->model.opened, reasons_met(r));
+	held_close(&r->held);
 	box_close(r->box);
 	free(r);
 }
 
 int main(void)
 {
-	unsigned int seeds[COUNT(runs)], i, count = COUNT(runs);
-	struct CMUnitTest tests[COUNT(runs)];
-	char names[COUNT(runs)][16];
+	unsigned int i, count = from_environment("NATXDP_MODEL_SEEDS", SCENARIOS), seeds[SEEDS];
+	struct CMUnitTest tests[SEEDS];
+	char names[SEEDS][16];
 
 	if (getenv("NATXDP_MODEL_SEED"))
 		count = 1;
+	count = count < SEEDS ? count : SEEDS;
 	for (i = 0; i < count; i++) {
 		seeds[i] = from_environment("NATXDP_MODEL_SEED", i);
 		snprintf(names[i], sizeof(names[i]), "seed %u", seeds[i]);

@@ -372,9 +372,11 @@ static void make_broken(struct traffic *t, struct traffic_packet *p)
 static void make_fragment(struct traffic *t, struct traffic_packet *p)
 {
 	enum { PIECE = 200, PIECES = 4 };
+	static const uint8_t orders[][PIECES] = { { 0, 1, 2, 3 }, { 0, 1, 2, 3 }, { 0, 1, 2, 3 },
+						  { 1, 0, 2, 3 }, { 1, 2, 3, 0 }, { 3, 2, 1, 0 } };
 	uint8_t whole[FRAME_MAX];
 	struct traffic_pair *pair = recent(t);
-	size_t offset, len;
+	size_t offset, len, piece;
 	struct wire w;
 
 	if (!t->pieces_left) {
@@ -394,6 +396,7 @@ static void make_fragment(struct traffic *t, struct traffic_packet *p)
 		t->datagram.padding = 0;
 		t->pieces_left = PIECES;
 		t->piece_at = one_in(t, 8);
+		t->order = PICK(t, orders);
 		t->id++;
 		set_macs(&t->datagram, t->side);
 	}
@@ -403,7 +406,8 @@ static void make_fragment(struct traffic *t, struct traffic_packet *p)
 	wire_read(whole, FRAME_MAX, &w);
 	if (one_in(t, 12) && t->piece_at) /* another order */
 		t->piece_at += 1;
-	offset = t->piece_at * PIECE;
+	piece = t->piece_at < PIECES ? t->order[t->piece_at] : t->piece_at;
+	offset = piece * PIECE;
 	len = offset + PIECE < w.l4_len ? PIECE : w.l4_len > offset ? w.l4_len - offset : 8;
 	if (offset && one_in(t, 15))
 		offset -= 8;
@@ -412,7 +416,7 @@ static void make_fragment(struct traffic *t, struct traffic_packet *p)
 	p->len = wire_l4(&w) + len;
 	wire_put16(p->data + WIRE_ETH + 2, p->len - WIRE_ETH);
 	wire_put16(p->data + WIRE_ETH + 4, t->id);
-	wire_put16(p->data + WIRE_ETH + 6, (t->pieces_left > 1 ? 0x2000 : 0) | offset / 8);
+	wire_put16(p->data + WIRE_ETH + 6, (piece + 1 < PIECES ? 0x2000 : 0) | offset / 8);
 	w.kind = WIRE_FRAGMENT;
 	wire_mend(p->data, &w);
 	if (!one_in(t, 15))

@@ -27,6 +27,7 @@ struct traffic {
 	struct frame datagram;
 	enum box_side side;
 	unsigned int pieces_left, piece_at;
+	const uint8_t *order;
 	uint16_t id;
 };
 
