@@ -51,19 +51,24 @@ static __always_inline struct natxdp_flow *flow_at(__u32 slot)
 	return &b->way[slot % NATXDP_WAYS];
 }
 
-/* Is one of the entries of @bucket that @match names the one with this key? Then its slot. */
-static __always_inline __u32 bucket_search(__u32 bucket, __u64 match, __u64 low, __u64 high)
+/*
+ * Is one of the entries of @bucket that @match names the one with this key? Then its slot.
+ * Global, so that the verifier walks through it once and not once a bucket of a search:
+ * 60,000 instead of 400,000 instructions a program, which is most of the time of a load.
+ */
+__noinline __u32 bucket_search(__u32 bucket, __u64 match, const struct natxdp_key *key)
 {
 	struct natxdp_bucket *b = bpf_map_lookup_elem(&flow_table, &bucket);
 	__u32 way;
 	int i;
 
-	if (!b)
+	if (!b || !key)
 		return NATXDP_SLOT_NONE;
 #pragma clang loop unroll(disable)
 	for (i = 0; i < NATXDP_WAYS && match; i++) {
 		way = natxdp_tags_first(match);
-		if (b->way[way].key.word[0] == low && b->way[way].key.word[1] == high)
+		if (b->way[way].key.word[0] == key->word[0] &&
+		    b->way[way].key.word[1] == key->word[1])
 			return bucket * NATXDP_WAYS + way;
 		match &= match - 1;
 	}
@@ -95,7 +100,7 @@ static __always_inline void fetch_tags(const struct natxdp_home *home)
 static __always_inline __u32 flow_search(const struct natxdp_key *key,
 					 const struct natxdp_home *home)
 {
-	__u64 low = key->word[0], high = key->word[1], match, tag = home->tag * NATXDP_TAG_ONES;
+	__u64 match, tag = home->tag * NATXDP_TAG_ONES;
 	struct natxdp_tags *tags;
 	__u32 group, at, slot;
 	int choice, i;
@@ -112,7 +117,7 @@ static __always_inline __u32 flow_search(const struct natxdp_key *key,
 			match = natxdp_tags_equal(tags->word[at], tag);
 			if (!match)
 				continue;
-			slot = bucket_search(group * NATXDP_GROUP_BUCKETS + at, match, low, high);
+			slot = bucket_search(group * NATXDP_GROUP_BUCKETS + at, match, key);
 			if (slot != NATXDP_SLOT_NONE)
 				return slot;
 		}
