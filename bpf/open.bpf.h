@@ -172,7 +172,8 @@ __noinline int mapping_reach(__u32 slot, __u32 next_hop)
  * Take the mapping of the inside end of @key, and let its remote address in
  * where the filtering asks for that. Returns the mapping's slot or an error.
  */
-static __always_inline int open_mapping(struct xdp_md *ctx, const struct natxdp_key *key, __u32 next_hop)
+static __always_inline int open_mapping(struct xdp_md *ctx, const struct natxdp_key *key,
+					__u32 next_hop)
 {
 	struct natxdp_config *cfg = config_get();
 	struct natxdp_flow *external;
