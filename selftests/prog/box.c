@@ -162,6 +162,14 @@ static void fill(struct box *box, const struct box_options *o)
 	}
 }
 
+/* Only what this box runs: most of a test's time is the verifier's. */
+static void choose_programs(struct natxdp_bpf *bpf, bool two_armed)
+{
+	bpf_program__set_autoload(bpf->progs.natxdp_single, !two_armed);
+	bpf_program__set_autoload(bpf->progs.natxdp_inside, two_armed);
+	bpf_program__set_autoload(bpf->progs.natxdp_outside, two_armed);
+}
+
 static void load(struct box *box, const struct box_options *o)
 {
 	uint32_t flows = o->max_flows ? o->max_flows : 4096;
@@ -179,6 +187,7 @@ static void load(struct box *box, const struct box_options *o)
 	bpf_map__set_max_entries(bpf->maps.flow_table, box->buckets);
 	bpf_map__set_max_entries(bpf->maps.flow_tags, box->geometry.groups);
 	bpf_map__set_max_entries(bpf->maps.flow_due, box->geometry.groups);
+	choose_programs(bpf, o->two_armed);
 	assert_int_equal(natxdp_bpf__load(bpf), 0);
 	box->table = mmap(NULL, box->buckets * sizeof(*box->table), PROT_READ, MAP_SHARED,
 			  bpf_map__fd(bpf->maps.flow_table), 0);
@@ -212,9 +221,11 @@ struct box *box_open(const struct box_options *options)
 								box->bpf->progs.natxdp_single),
 					0, NULL),
 			 0);
-	assert_int_equal(bpf_xdp_attach(box->inside_ifindex,
-					bpf_program__fd(box->bpf->progs.natxdp_inside), 0, NULL),
-			 0);
+	if (options->two_armed)
+		assert_int_equal(bpf_xdp_attach(box->inside_ifindex,
+						bpf_program__fd(box->bpf->progs.natxdp_inside), 0,
+						NULL),
+				 0);
 	return box;
 }
 
@@ -296,7 +307,8 @@ void box_close(struct box *box)
 {
 	check_accounts(box);
 	bpf_xdp_detach(box->outside_ifindex, 0, NULL);
-	bpf_xdp_detach(box->inside_ifindex, 0, NULL);
+	if (bpf_program__autoload(box->bpf->progs.natxdp_inside))
+		bpf_xdp_detach(box->inside_ifindex, 0, NULL);
 	munmap((void *)box->table, box->buckets * sizeof(*box->table));
 	natxdp_bpf__destroy(box->bpf);
 	free(box);
@@ -434,6 +446,13 @@ const struct natxdp_bucket *box_table(struct box *box, unsigned int *buckets)
 {
 	*buckets = box->buckets;
 	return box->table;
+}
+
+unsigned int box_effort(unsigned int full)
+{
+	const char *percent = getenv("NATXDP_TEST_EFFORT");
+
+	return percent ? full * strtoul(percent, NULL, 10) / 100 : full;
 }
 
 bool box_wait(struct box *box, unsigned int live, double seconds)

@@ -77,6 +77,9 @@ uint64_t box_reason(struct box *box, enum natxdp_reason reason);
 struct natxdp_bpf *box_bpf(struct box *box);
 const struct natxdp_bucket *box_table(struct box *box, unsigned int *buckets);
 
+/* So many of @full repetitions as NATXDP_TEST_EFFORT asks for, in percent: for emulated machines. */
+unsigned int box_effort(unsigned int full);
+
 /* Waits until the data plane's clock has gone on. */
 void box_next_tick(void);
 

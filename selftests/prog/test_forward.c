@@ -196,12 +196,12 @@ static void test_every_checksum(void **state)
 	struct frame sent = { .proto = IPPROTO_UDP, .sport = 999, .dport = 53, .payload = 2 };
 	struct box *box = box_open(&options);
 	struct output out;
-	unsigned int i;
+	unsigned int i, step = 65536 / box_effort(65536);
 
 	(void)state;
 	sent.saddr = addr(HOST);
 	sent.daddr = addr(SERVER);
-	for (i = 1; i < 65536; i++) {
+	for (i = 1; i < 65536; i += step) {
 		sent.word = i;
 		box_run(box, BOX_SINGLE, &sent, &out);
 		assert_int_equal(out.verdict, XDP_TX);

@@ -414,7 +414,7 @@ static unsigned int reasons_met(struct run *r)
 
 static void test_traffic(void **state)
 {
-	unsigned int steps = from_environment("NATXDP_MODEL_STEPS", STEPS);
+	unsigned int steps = from_environment("NATXDP_MODEL_STEPS", box_effort(STEPS));
 	struct run *r = calloc(1, sizeof(*r));
 
 	r->seed = *(const unsigned int *)*state;
