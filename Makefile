@@ -16,13 +16,18 @@ MAKEFLAGS += --no-builtin-rules
 .PHONY: all
 all: programs ## build natxdp and its BPF objects
 
+.PHONY: arm64
+arm64: ## build for arm64 on another machine (make ARCH=arm64), and run its unit tests emulated
+	@scripts/deps.sh build cross
+	@+$(MAKE) --no-print-directory ARCH=arm64 programs units
+
 .PHONY: deps
 deps: ## install the packages that are missing, for everything below
 	@scripts/deps.sh
 
 .PHONY: test
 test: ## install what is missing, build and run the tests; T=net/udp runs what matches
-	@scripts/deps.sh build demo test
+	@scripts/deps.sh build demo test vm
 	@+$(MAKE) --no-print-directory programs tests
 	@selftests/run $(T)
 
@@ -54,9 +59,9 @@ clean: ## remove everything that was built
 
 .PHONY: help
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile mk/build.mk
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile mk/build.mk
 
-PROBING := $(filter-out deps test bench demo lint fmt clean help,$(or $(MAKECMDGOALS),all))
+PROBING := $(filter-out deps arm64 test bench demo lint fmt clean help,$(or $(MAKECMDGOALS),all))
 ifneq ($(PROBING),)
 include mk/build.mk
 endif

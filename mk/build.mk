@@ -3,12 +3,26 @@
 # How everything is built. Sources are found by wildcard: a new file needs no
 # line here.
 
+# BPF objects are the same for all architectures; user space has a place for each.
+MACHINE := $(patsubst x86_64,amd64,$(patsubst aarch64,arm64,$(shell uname -m)))
+ARCH ?= $(MACHINE)
+OUT := $(if $(filter $(MACHINE),$(ARCH)),build,build/$(ARCH))
+
 include build/config.mk
+ifneq ($(OUT),build)
+include $(OUT)/cross.mk
+endif
 
 build/config.mk: scripts/probe.sh
 	@mkdir -p $(@D)
 	$(call say,PROBE,$@)
 	$(Q)scripts/probe.sh >$@.tmp
+	@mv $@.tmp $@
+
+build/%/cross.mk: scripts/cross.sh scripts/probe.sh scripts/packages.txt
+	@mkdir -p $(@D)
+	$(call say,SYSROOT,$@)
+	$(Q)scripts/cross.sh $* >$@.tmp
 	@mv $@.tmp $@
 
 ifeq ($(V),1)
@@ -33,36 +47,42 @@ SKELETONS := $(BPF_SOURCES:%.bpf.c=build/%.skel.h)
 TEST_SKELETONS := $(patsubst %.bpf.c,build/%.skel.h,$(wildcard selftests/*/*.bpf.c))
 
 # user space
-LOADER_OBJECTS := $(patsubst %.c,build/%.o,$(filter-out loader/main.c,$(wildcard loader/*.c)))
+LOADER_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(filter-out loader/main.c,$(wildcard loader/*.c)))
 AWS_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard agent/aws/*.c))
-PROGRAMS := $(patsubst loader/main.c,build/natxdp,$(wildcard loader/main.c))
+PROGRAMS := $(patsubst loader/main.c,$(OUT)/natxdp,$(wildcard loader/main.c))
 
 # tests: in unit and prog every test_NAME.c is a program NAME, and the other
-# files are shared by the tests of their directory; in net and bench every file
-# is a program of its own. In aws, driver.c is one beside the tests; in fuzz
+# files are shared by the tests of their directory; in net, vm and bench every
+# file is a program of its own. In aws, driver.c is one beside the tests; in fuzz
 # every file is a parser's fuzz target.
 c_sources = $(filter-out %.bpf.c,$(wildcard selftests/$(1)/*.c))
 test_sources = $(filter selftests/$(1)/test_%,$(call c_sources,$(1)))
-test_programs = $(patsubst selftests/$(1)/test_%.c,build/selftests/$(1)/%,$(call test_sources,$(1)))
-shared_objects = $(patsubst %.c,build/%.o,$(filter-out selftests/$(1)/test_%,$(call c_sources,$(1))))
+test_programs = $(patsubst selftests/$(1)/test_%.c,$(OUT)/selftests/$(1)/%,$(call test_sources,$(1)))
+shared_objects = $(patsubst %.c,$(OUT)/%.o,$(filter-out selftests/$(1)/test_%,$(call c_sources,$(1))))
 UNIT_PROGRAMS := $(call test_programs,unit)
 PROG_PROGRAMS := $(call test_programs,prog)
-NET_PROGRAMS := $(patsubst %.c,build/%,$(call c_sources,net))
-AWS_TEST_PROGRAMS := $(call test_programs,aws)
+NET_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(call c_sources,net))
+VM_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(call c_sources,vm))
+AWS_TEST_PROGRAMS := $(patsubst selftests/aws/test_%.c,build/selftests/aws/%,$(call test_sources,aws))
 AWS_PROGRAMS := $(AWS_TEST_PROGRAMS) build/selftests/aws/driver build/selftests/aws/driver-asan
 FUZZ_PROGRAMS := $(patsubst selftests/%.c,build/selftests/%,$(call c_sources,fuzz))
-BENCH_PROGRAMS := $(patsubst %.c,build/%,$(call c_sources,bench))
+BENCH_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(call c_sources,bench))
 AWS_SANITIZED := $(patsubst %.c,build/sanitized/%.o,$(wildcard agent/aws/*.c))
 
-USER_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard loader/*.c agent/aws/*.c) \
-	$(foreach ring,unit prog net aws bench,$(call c_sources,$(ring))))
+USER_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard loader/*.c agent/aws/*.c) \
+	$(foreach ring,unit prog net vm aws bench,$(call c_sources,$(ring))))
 
-.PHONY: programs tests benches install
-programs: $(SKELETONS) build/libnatxdp.a build/libnatxdp-aws.a $(PROGRAMS)
+# natxdp alone is built for other architectures
+AGENT_LIBRARIES := $(if $(filter build,$(OUT)),build/libnatxdp-aws.a)
+
+.PHONY: programs tests units benches install
+programs: $(SKELETONS) $(OUT)/libnatxdp.a $(AGENT_LIBRARIES) $(PROGRAMS)
 	@:
-tests: $(TEST_SKELETONS) $(UNIT_PROGRAMS) $(PROG_PROGRAMS) $(NET_PROGRAMS) $(AWS_PROGRAMS) \
-		$(FUZZ_PROGRAMS)
+tests: $(TEST_SKELETONS) $(UNIT_PROGRAMS) $(PROG_PROGRAMS) $(NET_PROGRAMS) $(VM_PROGRAMS) \
+		$(AWS_PROGRAMS) $(FUZZ_PROGRAMS)
 	@:
+units: $(UNIT_PROGRAMS)
+	@NATXDP_BUILD=$(CURDIR)/$(OUT) NATXDP_EMULATOR="$(EMULATOR)" selftests/run unit
 benches: $(TEST_SKELETONS) $(BENCH_PROGRAMS)
 	@:
 
@@ -85,12 +105,12 @@ build/%.skel.h: build/%.bpf.o
 # then on the .d files say who depends on which.
 $(USER_OBJECTS): | $(SKELETONS) $(TEST_SKELETONS)
 
-build/%.o: %.c build/config.mk
+$(OUT)/%.o: %.c $(OUT)/$(if $(filter build,$(OUT)),config,cross).mk
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(LOCAL_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-build/libnatxdp.a: $(LOADER_OBJECTS)
+$(OUT)/libnatxdp.a: $(LOADER_OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,AR,$@)
 	@rm -f $@
@@ -104,21 +124,21 @@ build/libnatxdp-aws.a: $(AWS_OBJECTS)
 
 link = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(1) $(LIB_LIBS)
 
-build/natxdp: build/loader/main.o build/libnatxdp.a
+$(OUT)/natxdp: $(OUT)/loader/main.o $(OUT)/libnatxdp.a
 	$(call say,LINK,$@)
 	$(Q)$(call link)
 
-$(UNIT_PROGRAMS): build/selftests/unit/%: build/selftests/unit/test_%.o \
-		$(call shared_objects,unit) build/libnatxdp.a
+$(UNIT_PROGRAMS): $(OUT)/selftests/unit/%: $(OUT)/selftests/unit/test_%.o \
+		$(call shared_objects,unit) $(OUT)/libnatxdp.a
 	$(call say,LINK,$@)
 	$(Q)$(call link,-lcmocka)
 
-$(PROG_PROGRAMS): build/selftests/prog/%: build/selftests/prog/test_%.o \
-		$(call shared_objects,prog) build/libnatxdp.a
+$(PROG_PROGRAMS): $(OUT)/selftests/prog/%: $(OUT)/selftests/prog/test_%.o \
+		$(call shared_objects,prog) $(OUT)/libnatxdp.a
 	$(call say,LINK,$@)
 	$(Q)$(call link,-lcmocka)
 
-$(NET_PROGRAMS) $(BENCH_PROGRAMS): %: %.o build/libnatxdp.a
+$(NET_PROGRAMS) $(VM_PROGRAMS) $(BENCH_PROGRAMS): %: %.o $(OUT)/libnatxdp.a
 	$(call say,LINK,$@)
 	$(Q)$(call link,-lpthread)
 
@@ -159,7 +179,7 @@ MANUALS := $(wildcard loader/*.[58])
 EXAMPLES := $(wildcard loader/*.conf.example)
 
 install: all ## install to DESTDIR, below PREFIX (/usr/local)
-	install -D -m 755 build/natxdp $(DESTDIR)$(PREFIX)/sbin/natxdp
+	install -D -m 755 $(OUT)/natxdp $(DESTDIR)$(PREFIX)/sbin/natxdp
 	@for manual in $(MANUALS); do \
 		install -D -v -m 644 $$manual $(DESTDIR)$(PREFIX)/share/man/man$${manual##*.}/$${manual##*/}; \
 	done

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #
 # deps.sh [GROUP...]: installs the packages of scripts/packages.txt that are
-# missing, for the groups named (all groups without an argument). When nothing
-# is missing it asks the package database only and touches no network.
+# missing, for the groups named (without an argument all but cross, which is for
+# building for another architecture). When nothing is missing it asks the package
+# database only and touches no network.
 set -euo pipefail
 
 list=$(dirname "$0")/packages.txt
@@ -20,7 +21,8 @@ wanted()
 	awk -v column="$1" -v want=" ${groups[*]} " '
 		/^#/ || NF < 4 { next }
 		$column == "-" { next }
-		want == "  " { print $column; next }
+		$1 == "sysroot" { next }
+		want == "  " && $1 != "cross" { print $column; next }
 		{
 			n = split($1, group, "+")
 			for (i = 1; i <= n; i++)

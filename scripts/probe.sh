@@ -4,7 +4,16 @@
 # probe.sh: finds the tools that can build natxdp by letting them build a tiny
 # BPF object, and prints what it found as make variables (build/config.mk).
 # What a tool can do counts, not what version it says it is.
+#
+# probe.sh --libraries: only names the libraries, as pkg-config knows them.
 set -euo pipefail
+
+libraries=(libbpf libxdp libelf zlib libmnl libcjson inih)
+agent_libraries=(libcurl expat libcjson zlib)
+if [[ ${1-} == --libraries ]]; then
+	printf '%s\n' "${libraries[@]}"
+	exit
+fi
 
 # Newest first. CLANG=... in the environment is the only candidate then.
 clangs=${CLANG:-clang-22 clang-21 clang-20 clang-19 clang-18 clang-17 clang-16 clang-15 clang}
@@ -91,7 +100,7 @@ command -v "${CC:-cc}" >/dev/null || die "no C compiler"
 command -v pkg-config >/dev/null || die "no pkg-config"
 find_clang || { cat "$dir/errors" >&2; die "no clang that compiles BPF: $clangs"; }
 find_bpftool || { cat "$dir/errors" >&2; die "no bpftool that makes skeletons"; }
-for library in libbpf libelf zlib libmnl libcjson inih libcurl expat; do
+for library in "${libraries[@]}" "${agent_libraries[@]}"; do
 	pkg-config --exists "$library" || die "library $library is missing"
 done
 
@@ -100,7 +109,7 @@ cat <<END
 CLANG := $clang
 BPFTOOL := $bpftool
 BPF_SYSTEM_INCLUDE := $bpf_include
-LIB_CFLAGS := $(pkg-config --cflags libbpf libelf zlib libmnl libcjson inih)
-LIB_LIBS := $(pkg-config --libs libbpf libelf zlib libmnl libcjson inih)
-AWS_LIBS := $(pkg-config --libs libcurl expat libcjson zlib)
+LIB_CFLAGS := $(pkg-config --cflags "${libraries[@]}")
+LIB_LIBS := $(pkg-config --libs "${libraries[@]}")
+AWS_LIBS := $(pkg-config --libs "${agent_libraries[@]}")
 END
