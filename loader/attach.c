@@ -5,9 +5,11 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/if_link.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "dispatch.h"
 #include "err.h"
 #include "instance.h"
 #include "nat.h"
@@ -60,12 +62,14 @@ int attach_check_free_but(const struct plan *plan, const struct instance *instan
 				       "%s: cannot ask for its XDP program: %s", dev->name,
 				       strerror(-ret));
 		link = instance_find(instance, dev->name);
-		if (!attached.program || (link && link->program == attached.program))
+		if (!attached.program || (link && link->entry == attached.program) ||
+		    (plan->settings->dispatcher && dispatch_can_join(dev->ifindex)))
 			continue;
 		program_name(attached.program, name);
 		return err_set(err, STATUS_STATE, EBUSY,
 			       "%s: another XDP program is on it already: id %u, %s: detach that "
-			       "one first ('bpftool net' and 'bpftool link' show whose it is)",
+			       "one first ('bpftool net' and 'bpftool link' show whose it is), or, "
+			       "if libxdp put it there, use --dispatcher",
 			       dev->name, attached.program, name);
 	}
 	return 0;
@@ -97,6 +101,64 @@ static int explain_failure(const struct plan *plan, const char *iface, int error
 		       strerror(error));
 }
 
+static const char *program_names[NAT_PROGRAMS] = {
+	[NAT_PROGRAM_SINGLE] = "natxdp_single",
+	[NAT_PROGRAM_INSIDE] = "natxdp_inside",
+	[NAT_PROGRAM_OUTSIDE] = "natxdp_outside",
+};
+
+/* Adds the program and pins it in the place of an older one. Returns its id, or -errno. */
+static int dispatch_one(const struct nat *nat, const struct plan *plan, unsigned int dev,
+			struct err *err)
+{
+	const char *name = program_names[attach_program_for(plan, dev)];
+	char fresh[PIN_PATH_MAX], path[PIN_PATH_MAX];
+	struct bpf_prog_info info = { 0 };
+	__u32 size = sizeof(info);
+	int fd = dispatch_add(nat, name, plan->dev[dev].name,
+			      plan->settings->xdp_mode == XDP_MODE_GENERIC, err),
+	    ret;
+
+	if (fd < 0)
+		return fd;
+	pins_fresh_path(fresh, plan->settings->pin_dir);
+	pins_link_path(path, plan->settings->pin_dir, plan->dev[dev].name);
+	unlink(fresh);
+	if (bpf_obj_get_info_by_fd(fd, &info, &size) || bpf_obj_pin(fd, fresh) ||
+	    rename(fresh, path))
+		ret = err_set(err, STATUS_KERNEL, errno, "%s: cannot pin: %s", path,
+			      strerror(errno));
+	else
+		ret = info.id;
+	close(fd);
+	return ret;
+}
+
+/*
+ * The new programs join before the old ones go, so that no frame misses both;
+ * none sees both either (see dispatch.c). Both work on the same maps.
+ */
+static int dispatch_all(const struct nat *nat, const struct plan *plan, struct err *err)
+{
+	uint32_t config = dispatch_map_id(nat->map[NAT_MAP_config]);
+	int id[NATXDP_DEVS_MAX] = { 0 };
+
+	for (unsigned int i = 0; i < plan->dev_count; i++) {
+		id[i] = dispatch_one(nat, plan, i, err);
+		if (id[i] < 0)
+			return id[i];
+	}
+	for (unsigned int i = 0; i < plan->dev_count; i++) {
+		int ret = dispatch_remove(plan->dev[i].ifindex, config, id[i]);
+
+		if (ret)
+			return err_set(err, STATUS_KERNEL, ret,
+				       "%s: the program before cannot be taken off: %s",
+				       plan->dev[i].name, strerror(-ret));
+	}
+	return 0;
+}
+
 static int attach_one(const struct nat *nat, const struct plan *plan, unsigned int i,
 		      struct err *err)
 {
@@ -123,6 +185,8 @@ int attach_all(const struct nat *nat, const struct plan *plan, struct err *err)
 {
 	int ret = 0;
 
+	if (plan->settings->dispatcher)
+		return dispatch_all(nat, plan, err);
 	for (unsigned int i = 0; !ret && i < plan->dev_count; i++)
 		ret = attach_one(nat, plan, i, err);
 	return ret;
@@ -149,6 +213,8 @@ int attach_replace_all(const struct nat *nat, const struct plan *plan, struct er
 	unsigned int done = 0, opened = 0;
 	int ret = 0;
 
+	if (plan->settings->dispatcher)
+		return dispatch_all(nat, plan, err);
 	for (; opened < plan->dev_count; opened++) {
 		ret = attach_query(plan->dev[opened].ifindex, &attached);
 		before[opened] = ret ? ret : bpf_prog_get_fd_by_id(attached.program);
@@ -176,6 +242,8 @@ int attach_back_all(const struct nat *nat, const struct plan *plan, const struct
 	char path[PIN_PATH_MAX];
 	int ret = 0;
 
+	if (plan->settings->dispatcher)
+		return dispatch_all(nat, plan, err);
 	for (unsigned int i = 0; !ret && i < plan->dev_count; i++) {
 		const struct instance_link *link = instance_find(instance, plan->dev[i].name);
 

@@ -38,7 +38,10 @@ int attach_all(const struct nat *nat, const struct plan *plan, struct err *err);
 int attach_back_all(const struct nat *nat, const struct plan *plan, const struct instance *instance,
 		    struct err *err);
 
-/* Gives every pinned link its program of @nat, or leaves all as they were. */
+/*
+ * Gives every interface its program of @nat, or leaves all as they were. Behind
+ * a dispatcher it may leave some with the new program, over the same maps.
+ */
 int attach_replace_all(const struct nat *nat, const struct plan *plan, struct err *err);
 
 #endif

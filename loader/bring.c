@@ -3,15 +3,18 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "attach.h"
+#include "dispatch.h"
 #include "err.h"
 #include "instance.h"
 #include "nat.h"
 #include "nexthops.h"
+#include "nicfix.h"
 #include "pins.h"
 #include "plan.h"
 #include "record.h"
@@ -88,11 +91,16 @@ static int check_same_interfaces(const struct plan *plan, const struct instance 
 				       dev->name, instance->link[0].name,
 				       instance->link_count > 1 ? ", ..." : "");
 		if (link->ifindex != dev->ifindex || attach_query(dev->ifindex, &attached) ||
-		    attached.program != link->program)
+		    attached.program != link->entry)
 			return err_set(err, STATUS_STATE, EEXIST,
 				       "%s: the NAT at %s is loaded in another network namespace: "
 				       "go there, or give --pin-dir for a second one",
 				       dev->name, plan->settings->pin_dir);
+		if (link->dispatched != plan->settings->dispatcher)
+			return err_set(err, STATUS_STATE, EEXIST,
+				       "%s: dispatcher cannot change while loaded: run 'natxdp unload' "
+				       "first",
+				       dev->name);
 		if (attached.generic != generic)
 			return err_set(err, STATUS_STATE, EEXIST,
 				       "%s: xdp_mode cannot change while loaded: run 'natxdp unload' "
@@ -158,23 +166,11 @@ int bring_over(const struct plan *plan, const struct instance *instance, struct 
 	if (!ret)
 		ret = sysctl_needed(plan, &sysctls, err);
 	if (!ret)
-		ret = nat_replace(&nat, err);
+		ret = nat_replace(&nat, plan->settings->dispatcher, err);
 	if (!ret)
 		ret = switch_over(&nat, plan, &sysctls, err);
 	nat_close(&nat);
 	return ret;
-}
-
-/* At once, whoever else still has it open. */
-static void detach(const char *path, void *data)
-{
-	int fd = bpf_obj_get(path);
-
-	(void)data;
-	if (fd < 0)
-		return;
-	bpf_link_detach(fd);
-	close(fd);
 }
 
 static int revive(struct nat *nat, const struct plan *plan, const struct instance *instance,
@@ -216,7 +212,7 @@ int bring_back(const struct plan *plan, const struct instance *instance, struct 
 		return -ESTALE;
 	nat.config.outside_ifindex = plan->dev[NATXDP_DEV_OUTSIDE].ifindex;
 	ret = check_same_shape(plan, &nat.config, &ignored) ? -ESTALE : 0;
-	if (!ret && nat_replace(&nat, &ignored))
+	if (!ret && nat_replace(&nat, plan->settings->dispatcher, &ignored))
 		ret = -ESTALE;
 	if (!ret)
 		ret = attach_check_free_but(plan, instance, err);
@@ -249,6 +245,37 @@ static void deactivate(const char *pin_dir)
 	close(fd);
 }
 
+/* At once, whoever else still has it open. */
+static void detach(const char *path, void *data)
+{
+	int fd = bpf_obj_get(path);
+
+	(void)data;
+	if (fd < 0)
+		return;
+	if (!pins_is_program(fd))
+		bpf_link_detach(fd);
+	close(fd);
+}
+
+/* On every interface, because one that was killed may have attached and not pinned. */
+static void leave_dispatchers(const char *pin_dir)
+{
+	struct if_nameindex *list, *entry;
+	char path[PIN_PATH_MAX];
+	int fd;
+
+	pins_map_path(path, pin_dir, nat_map_names[NAT_MAP_config]);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return;
+	list = if_nameindex();
+	for (entry = list; entry && entry->if_index; entry++)
+		dispatch_remove(entry->if_index, dispatch_map_id(fd), 0);
+	if_freenameindex(list);
+	close(fd);
+}
+
 int bring_down(const char *pin_dir, bool *sysctls_left, struct err *err)
 {
 	int ret;
@@ -258,6 +285,11 @@ int bring_down(const char *pin_dir, bool *sysctls_left, struct err *err)
 	deactivate(pin_dir);
 	watcher_stop(pin_dir);
 	pins_each(pin_dir, "links", detach, NULL);
+	leave_dispatchers(pin_dir);
+	ret = nicfix_restore(pin_dir);
+	if (ret)
+		return err_set(err, STATUS_SYSTEM, ret,
+			       "the settings of the NICs cannot be read: %s", strerror(-ret));
 	ret = pins_remove(pin_dir);
 	if (ret)
 		return err_set(err, STATUS_SYSTEM, ret, "%s: cannot be removed: %s", pin_dir,

@@ -150,6 +150,7 @@ const struct value_kind kind_pooling = {
 	print_choice,
 };
 const struct value_kind kind_switch = { "on|off", switch_names, parse_choice, print_choice };
+const struct value_kind kind_flag = { "on|off", switch_names, parse_choice, print_choice };
 const struct value_kind kind_others = {
 	"drop|translate",
 	others_names,

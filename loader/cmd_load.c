@@ -9,6 +9,7 @@
 #include "err.h"
 #include "instance.h"
 #include "log.h"
+#include "nicfix.h"
 #include "options.h"
 #include "pins.h"
 #include "plan.h"
@@ -25,11 +26,16 @@ struct arguments {
 	bool print_config;
 	bool no_watch;
 	bool quiet; /* say nothing about success */
+	bool fix;
 };
 
-enum { KEY_PRINT_CONFIG = 0x200, KEY_NO_WATCH };
+enum { KEY_PRINT_CONFIG = 0x200, KEY_NO_WATCH, KEY_FIX };
 
 static const struct argp_option own_options[] = {
+	{ "fix", KEY_FIX, NULL, 0,
+	  "change what keeps the driver from running XDP: its MTU, queues or LRO ('natxdp check' "
+	  "shows them); unload puts them back",
+	  1 },
 	{ "no-watch", KEY_NO_WATCH, NULL, 0,
 	  "do not start the process that follows routes, neighbours and addresses, and holds "
 	  "fragments that come too early",
@@ -65,6 +71,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_NO_WATCH:
 		arguments->no_watch = true;
+		return 0;
+	case KEY_FIX:
+		arguments->fix = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num)
@@ -106,6 +115,25 @@ static int start_watcher(const struct plan *plan, bool wanted, struct err *err)
 	return watcher_start(pin_dir, err);
 }
 
+/* Where nothing runs. What --fix has changed goes back if nothing comes of it. */
+static int load_first(const struct plan *plan, bool fix, struct err *err)
+{
+	bool volatile_mount = false;
+	int ret = 0;
+
+	if (fix)
+		ret = nicfix_apply(plan, err);
+	if (!ret)
+		ret = bring_up(plan, &volatile_mount, err);
+	if (ret && fix)
+		nicfix_restore(plan->settings->pin_dir);
+	if (!ret && volatile_mount)
+		log_note(
+			"the bpf file system here belongs to this mount namespace only, and the NAT "
+			"ends with it: use 'nsenter --net=' instead of 'ip netns exec'");
+	return ret;
+}
+
 enum loaded { LOADED_NEW, LOADED_OVER, LOADED_BACK };
 
 /* What a NAT that does not translate has left: its flows, if they are whole. */
@@ -127,11 +155,10 @@ static int load_over_remains(const struct plan *plan, const struct instance *ins
 	return ret;
 }
 
-static int load(const struct plan *plan, enum loaded *how, struct err *err)
+static int load(const struct plan *plan, bool fix, enum loaded *how, struct err *err)
 {
 	const char *pin_dir = plan->settings->pin_dir;
 	struct instance instance;
-	bool volatile_mount = false;
 	int ret = 0;
 
 	instance_look(&instance, pin_dir);
@@ -144,12 +171,7 @@ static int load(const struct plan *plan, enum loaded *how, struct err *err)
 		ret = load_over_remains(plan, &instance, how, err);
 	if (ret || *how == LOADED_BACK)
 		return ret;
-	ret = bring_up(plan, &volatile_mount, err);
-	if (!ret && volatile_mount)
-		log_note(
-			"the bpf file system here belongs to this mount namespace only, and the NAT "
-			"ends with it: use 'nsenter --net=' instead of 'ip netns exec'");
-	return ret;
+	return load_first(plan, fix, err);
 }
 
 static void say_loaded(const struct plan *plan, enum loaded how)
@@ -192,7 +214,7 @@ static int run(const struct arguments *arguments, const struct words *words,
 		ret = lock;
 		goto free;
 	}
-	ret = load(plan, &how, err);
+	ret = load(plan, arguments->fix, &how, err);
 	if (!ret)
 		ret = record_write(settings, arguments->iface, words->argc, words->argv, err);
 	if (ret)

@@ -124,7 +124,7 @@ static bool are_current(const struct frags *frags, const struct instance *instan
 		return false;
 	for (unsigned int i = 0; i < instance->link_count; i++) {
 		if (frags->program[i].ifindex != instance->link[i].ifindex ||
-		    frags->program[i].id != instance->link[i].program)
+		    frags->program[i].id != instance->link[i].entry)
 			return false;
 	}
 	return true;
@@ -143,7 +143,7 @@ static void find_programs(struct frags *frags)
 	for (unsigned int i = 0; i < instance.link_count; i++) {
 		program = &frags->program[frags->program_count];
 		program->ifindex = instance.link[i].ifindex;
-		program->id = instance.link[i].program;
+		program->id = instance.link[i].entry;
 		program->fd = bpf_prog_get_fd_by_id(program->id);
 		frags->program_count += program->fd >= 0;
 	}

@@ -6,15 +6,45 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "attach.h"
+#include "dispatch.h"
 #include "nat.h"
 #include "pins.h"
+
+static void look_at_own_link(int fd, struct instance_link *link)
+{
+	struct bpf_link_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &size) || info.type != BPF_LINK_TYPE_XDP)
+		return;
+	link->ifindex = info.xdp.ifindex;
+	link->program = link->entry = info.prog_id;
+}
+
+/* Behind a dispatcher the program is pinned; libxdp has the links, and changes them. */
+static void look_at_dispatched(int fd, struct instance_link *link)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 size = sizeof(info);
+	struct attached attached;
+
+	link->dispatched = true;
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		return;
+	link->program = info.id;
+	link->ifindex = if_nametoindex(link->name);
+	if (link->ifindex && dispatch_has(link->ifindex, info.id) &&
+	    !attach_query(link->ifindex, &attached))
+		link->entry = attached.program;
+	else
+		link->ifindex = 0;
+}
 
 static void look_at_link(const char *path, void *data)
 {
 	struct instance *instance = data;
 	struct instance_link *link = &instance->link[instance->link_count];
-	struct bpf_link_info info = { 0 };
-	__u32 size = sizeof(info);
 	int fd;
 
 	if (instance->link_count == NATXDP_DEVS_MAX)
@@ -22,16 +52,16 @@ static void look_at_link(const char *path, void *data)
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &size) && info.type == BPF_LINK_TYPE_XDP) {
-		strncpy(link->name, strrchr(path, '/') + 1, IFNAMSIZ - 1);
-		for (char *c = link->name; *c; c++) {
-			if (*c == ':') /* see pins_link_path() */
-				*c = '.';
-		}
-		link->ifindex = info.xdp.ifindex;
-		link->program = info.prog_id;
-		instance->link_count++;
+	strncpy(link->name, strrchr(path, '/') + 1, IFNAMSIZ - 1);
+	for (char *c = link->name; *c; c++) {
+		if (*c == ':') /* see pins_link_path() */
+			*c = '.';
 	}
+	if (pins_is_program(fd))
+		look_at_dispatched(fd, link);
+	else
+		look_at_own_link(fd, link);
+	instance->link_count++;
 	close(fd);
 }
 

@@ -14,6 +14,8 @@ struct instance_link {
 	char name[IFNAMSIZ];
 	uint32_t ifindex; /* 0: the interface is gone */
 	uint32_t program; /* id */
+	uint32_t entry;	  /* id of what the interface itself calls: the same, or a dispatcher */
+	bool dispatched;
 };
 
 enum instance_state {

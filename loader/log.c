@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <syslog.h>
+#include <xdp/libxdp.h>
 
 static bool use_syslog;
 static bool is_verbose;
@@ -12,6 +13,13 @@ static bool is_verbose;
 static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
 {
 	if (!is_verbose || level == LIBBPF_DEBUG)
+		return 0;
+	return vfprintf(stderr, fmt, args);
+}
+
+static int print_libxdp(enum libxdp_print_level level, const char *fmt, va_list args)
+{
+	if (!is_verbose || level == LIBXDP_DEBUG)
 		return 0;
 	return vfprintf(stderr, fmt, args);
 }
@@ -31,6 +39,7 @@ void log_init(bool verbose)
 {
 	is_verbose = verbose;
 	libbpf_set_print(print_libbpf);
+	libxdp_set_print(print_libxdp);
 }
 
 void log_to_syslog(void)

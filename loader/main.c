@@ -23,6 +23,7 @@ static const struct command {
 	  "translate, or take over a new program and settings" },
 	{ "reload", cmd_reload, "", "take over a changed configuration, and keep every flow" },
 	{ "unload", cmd_unload, "IFACE | --all", "stop, and put everything back" },
+	{ "check", cmd_check, "IFACE [options]", "what is missing before it can be loaded" },
 	{ "status", cmd_status, "", "what is loaded, and is it well" },
 	{ "flows", cmd_flows, "[filters]", "the flows, one a line" },
 	{ "stats", cmd_stats, "[--all]", "what became of the packets" },

@@ -75,8 +75,14 @@ int nat_load(struct nat *nat, const struct settings *settings, struct err *err);
 /* The maps below @pin_dir. STATUS_NOT_LOADED if there are none. */
 int nat_open(struct nat *nat, const char *pin_dir, struct err *err);
 
-/* New programs over the maps of an open NAT. */
-int nat_replace(struct nat *nat, struct err *err);
+/* New programs over the maps of an open NAT. @dispatched: those of a dispatcher come later. */
+int nat_replace(struct nat *nat, bool dispatched, struct err *err);
+
+/*
+ * The objects once more, over the maps of a loaded or replaced NAT, with the
+ * program @name alone, and not loaded yet. NULL with @err written on failure.
+ */
+struct natxdp_bpf *nat_open_again(const struct nat *nat, const char *name, struct err *err);
 
 /* -1 unless loaded or replaced */
 int nat_program(const struct nat *nat, enum nat_program program);

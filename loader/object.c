@@ -13,31 +13,53 @@
 #include "natxdp.skel.h"
 #include "settings.h"
 
-static int open_objects(struct nat *nat, struct err *err)
+static struct natxdp_bpf *open_programs(const struct natxdp_geometry *geometry, struct err *err)
 {
-	const struct natxdp_geometry *geometry = &nat->config.geometry;
+	struct natxdp_bpf *bpf = natxdp_bpf__open();
 	int ret;
 
-	nat->skeleton = natxdp_bpf__open();
+	if (!bpf) {
+		err_set(err, STATUS_KERNEL, errno, "the BPF objects cannot be opened: %s",
+			strerror(errno));
+		return NULL;
+	}
+	bpf->rodata->geometry = *geometry;
+	ret = bpf_map__set_max_entries(bpf->maps.flow_table, geometry_buckets(geometry));
+	if (!ret)
+		ret = bpf_map__set_max_entries(bpf->maps.flow_tags, geometry->groups);
+	if (!ret)
+		ret = bpf_map__set_max_entries(bpf->maps.flow_due, geometry->groups);
+	if (!ret)
+		return bpf;
+	err_set(err, STATUS_KERNEL, ret, "the flow table cannot be sized: %s", strerror(-ret));
+	natxdp_bpf__destroy(bpf);
+	return NULL;
+}
+
+/*
+ * Behind a dispatcher the programs are loaded one by one as its extensions
+ * (nat_open_again). Loaded here as well they would claim the device map for
+ * programs that take frames in pieces, which libxdp's do not do; the kernel
+ * refuses to mix them in one map.
+ */
+static int open_objects(struct nat *nat, bool dispatched, struct err *err)
+{
+	nat->skeleton = open_programs(&nat->config.geometry, err);
+	if (!nat->skeleton)
+		return -EINVAL;
+	bpf_program__set_autoload(nat->skeleton->progs.natxdp_single, !dispatched);
+	bpf_program__set_autoload(nat->skeleton->progs.natxdp_inside, !dispatched);
+	bpf_program__set_autoload(nat->skeleton->progs.natxdp_outside, !dispatched);
 	nat->iterator = flows_iter_bpf__open();
-	if (!nat->skeleton || !nat->iterator)
+	if (!nat->iterator)
 		return err_set(err, STATUS_KERNEL, errno, "the BPF objects cannot be opened: %s",
 			       strerror(errno));
-	nat->skeleton->rodata->geometry = *geometry;
-	ret = bpf_map__set_max_entries(nat->skeleton->maps.flow_table, geometry_buckets(geometry));
-	if (!ret)
-		ret = bpf_map__set_max_entries(nat->skeleton->maps.flow_tags, geometry->groups);
-	if (!ret)
-		ret = bpf_map__set_max_entries(nat->skeleton->maps.flow_due, geometry->groups);
-	if (ret)
-		return err_set(err, STATUS_KERNEL, ret, "the flow table cannot be sized: %s",
-			       strerror(-ret));
 	return 0;
 }
 
-static struct bpf_map *map_of(const struct nat *nat, enum nat_map map)
+static struct bpf_map *map_of(const struct natxdp_bpf *bpf, enum nat_map map)
 {
-	return bpf_object__find_map_by_name(nat->skeleton->obj, nat_map_names[map]);
+	return bpf_object__find_map_by_name(bpf->obj, nat_map_names[map]);
 }
 
 /* libbpf gives a perf buffer map one entry a CPU, but only as it makes the map. */
@@ -70,13 +92,13 @@ static int check_same(const struct bpf_map *map, int fd, struct err *err)
 		       bpf_map__name(map));
 }
 
-static int reuse_maps(struct nat *nat, struct err *err)
+static int reuse_maps(const struct nat *nat, struct natxdp_bpf *bpf, struct err *err)
 {
 	struct bpf_map *map;
 	int ret = 0;
 
 	for (int i = 0; !ret && i < NAT_MAPS; i++) {
-		map = map_of(nat, i);
+		map = map_of(bpf, i);
 		ret = check_same(map, nat->map[i], err);
 		if (!ret && bpf_map__reuse_fd(map, nat->map[i]))
 			ret = err_set(err, STATUS_KERNEL, errno, "map %s: cannot be reused: %s",
@@ -110,7 +132,7 @@ static int load_programs(struct nat *nat, struct err *err)
 static int own_maps(struct nat *nat, struct err *err)
 {
 	for (int i = 0; i < NAT_MAPS; i++) {
-		nat->map[i] = fcntl(bpf_map__fd(map_of(nat, i)), F_DUPFD_CLOEXEC, 3);
+		nat->map[i] = fcntl(bpf_map__fd(map_of(nat->skeleton, i)), F_DUPFD_CLOEXEC, 3);
 		if (nat->map[i] < 0)
 			return err_set(err, STATUS_SYSTEM, errno, "too many open files: %s",
 				       strerror(errno));
@@ -131,7 +153,7 @@ int nat_load(struct nat *nat, const struct settings *settings, struct err *err)
 	if (ret)
 		return err_set(err, STATUS_SYSTEM, ret, "no random numbers for the hash key: %s",
 			       strerror(-ret));
-	ret = open_objects(nat, err);
+	ret = open_objects(nat, settings->dispatcher, err);
 	if (!ret)
 		ret = load_programs(nat, err);
 	if (!ret)
@@ -143,14 +165,31 @@ int nat_load(struct nat *nat, const struct settings *settings, struct err *err)
 	return ret;
 }
 
-int nat_replace(struct nat *nat, struct err *err)
+int nat_replace(struct nat *nat, bool dispatched, struct err *err)
 {
 	int ret;
 
-	ret = open_objects(nat, err);
+	ret = open_objects(nat, dispatched, err);
 	if (!ret)
-		ret = reuse_maps(nat, err);
+		ret = reuse_maps(nat, nat->skeleton, err);
 	if (!ret)
 		ret = load_programs(nat, err);
 	return ret;
+}
+
+struct natxdp_bpf *nat_open_again(const struct nat *nat, const char *name, struct err *err)
+{
+	struct natxdp_bpf *bpf = open_programs(&nat->config.geometry, err);
+	struct bpf_program *program;
+
+	if (!bpf)
+		return NULL;
+	bpf_object__for_each_program(program, bpf->obj)
+	{
+		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
+	}
+	if (!reuse_maps(nat, bpf, err))
+		return bpf;
+	natxdp_bpf__destroy(bpf);
+	return NULL;
 }

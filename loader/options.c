@@ -61,7 +61,7 @@ static error_t parse_setting(int key, char *arg, struct argp_state *state)
 
 	if (key < KEY_SETTING || key >= KEY_SETTING + SETTINGS_MAX)
 		return ARGP_ERR_UNKNOWN;
-	options->value[key - KEY_SETTING] = arg;
+	options->value[key - KEY_SETTING] = arg ? arg : "on";
 	return 0;
 }
 
@@ -100,6 +100,7 @@ const struct argp *options_settings(void)
 			.name = name[i],
 			.key = KEY_SETTING + i,
 			.arg = s->kind->metavar,
+			.flags = s->kind == &kind_flag ? OPTION_ARG_OPTIONAL : 0,
 			.doc = doc[i],
 			.group = 10,
 		};

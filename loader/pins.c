@@ -36,6 +36,20 @@ void pins_flows_path(char path[PIN_PATH_MAX], const char *pin_dir, bool fresh)
 	snprintf(path, PIN_PATH_MAX, "%s/flows%s", pin_dir, fresh ? "_new" : "");
 }
 
+void pins_fresh_path(char path[PIN_PATH_MAX], const char *pin_dir)
+{
+	snprintf(path, PIN_PATH_MAX, "%s/fresh", pin_dir);
+}
+
+bool pins_is_program(int fd)
+{
+	char path[32], kind[32] = "";
+
+	/* what kind it is, the kernel says there only */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return readlink(path, kind, sizeof(kind) - 1) > 0 && strstr(kind, "bpf-prog");
+}
+
 bool pins_exist(const char *pin_dir)
 {
 	return !access(pin_dir, F_OK);
@@ -169,6 +183,8 @@ int pins_remove(const char *pin_dir)
 		pins_flows_path(path, pin_dir, fresh);
 		unlink(path);
 	}
+	pins_fresh_path(path, pin_dir);
+	unlink(path);
 	for (int i = 0; i < 2; i++) {
 		pins_each(pin_dir, subdirs[i], unlink_one, NULL);
 		snprintf(path, sizeof(path), "%s/%s", pin_dir, subdirs[i]);

@@ -19,6 +19,12 @@ void pins_map_path(char path[PIN_PATH_MAX], const char *pin_dir, const char *map
 
 /* bpffs allows no dot in a name, but eth0.100 has one: ':' stands for it. */
 void pins_link_path(char path[PIN_PATH_MAX], const char *pin_dir, const char *iface);
+/* Where a pin is made that then takes the place of another one. */
+void pins_fresh_path(char path[PIN_PATH_MAX], const char *pin_dir);
+
+/* Is this descriptor, of something pinned, one of a program? */
+bool pins_is_program(int fd);
+
 void pins_flows_path(char path[PIN_PATH_MAX], const char *pin_dir, bool fresh);
 
 /*

@@ -147,7 +147,7 @@ static int run(struct probe *probe, const struct instance_link *link, const char
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &frame->eth, .data_size_in = FRAME_LEN,
 		    .data_out = out, .data_size_out = sizeof(out), .ctx_in = &md,
 		    .ctx_size_in = sizeof(md), .repeat = 1);
-	int fd = bpf_prog_get_fd_by_id(link->program), ret;
+	int fd = bpf_prog_get_fd_by_id(link->entry), ret;
 
 	if (fd < 0)
 		return fail(probe, "%s: its program cannot be opened: %s", link->name,

@@ -29,6 +29,13 @@ void rundir_path(char path[RUN_PATH_MAX], const char *pin_dir, const char *kind)
 	}
 }
 
+unsigned long rundir_net_namespace(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/net", &st) ? 0 : st.st_ino;
+}
+
 int rundir_make(void)
 {
 	return mkdir(RUN_DIR, 0755) && errno != EEXIST ? -errno : 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * What is kept about a NAT outside of the kernel, in /run/natxdp: the lock of
- * the loader, how it was loaded, the saved sysctls, the process id of the
- * watcher, and what it counts. The names come from the pin directory, so that
- * several NATs do not meet.
+ * the loader, how it was loaded, the saved sysctls and NIC settings, the
+ * process id of the watcher, and what it counts. The names come from the pin
+ * directory, so that several NATs do not meet.
  */
 #ifndef NATXDP_RUNDIR_H
 #define NATXDP_RUNDIR_H
@@ -14,8 +14,11 @@ struct err;
 
 enum { RUN_PATH_MAX = 320 };
 
-/* @kind: "lock", "load", "conf", "sysctl", "watch" or "held". */
+/* @kind: "lock", "load", "conf", "sysctl", "nic", "watch" or "held". */
 void rundir_path(char path[RUN_PATH_MAX], const char *pin_dir, const char *kind);
+
+/* The network namespace of this process, to know it again; 0 if that cannot be told. */
+unsigned long rundir_net_namespace(void);
 
 /* Makes the directory. Returns 0 or -errno. */
 int rundir_make(void);

@@ -72,6 +72,9 @@ const struct setting settings_table[] = {
 	  "new flows a second of one inside address; 0 is no limit" },
 	{ "xdp_mode", &kind_xdp_mode, FIELD(xdp_mode), "native",
 	  "native runs in the driver; generic runs in the kernel's slow path on any driver" },
+	{ "dispatcher", &kind_flag, FIELD(dispatcher), "off",
+	  "attach by the dispatcher of libxdp, beside xdp-filter, xdpdump and other XDP programs; "
+	  "off is a link of its own, which is faster" },
 	{ "pin_dir", &kind_path, FIELD(pin_dir), "/sys/fs/bpf/natxdp",
 	  "where maps and links are pinned (on bpffs)" },
 	{ NULL, NULL, 0, NULL, NULL },

@@ -37,6 +37,7 @@ struct settings {
 	uint32_t limit_flows;	/* 0: none */
 	uint32_t limit_rate;	/* 0: none */
 	uint32_t xdp_mode;	/* enum xdp_mode */
+	uint32_t dispatcher;
 	char pin_dir[PIN_DIR_MAX];
 	uint64_t given; /* bits by index in settings_table: set by somebody, no default */
 };

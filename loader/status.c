@@ -159,6 +159,7 @@ static int print_json(const struct status *status)
 	cJSON_AddStringToObject(object, "xdp_mode",
 				xdp_mode_name(status->generic ? XDP_MODE_GENERIC :
 								XDP_MODE_NATIVE));
+	cJSON_AddBoolToObject(object, "dispatcher", status->instance.link[0].dispatched);
 	cJSON_AddStringToObject(object, "pin_dir", status->pin_dir);
 	cJSON_AddStringToObject(object, "since", status->since);
 	add_interfaces(status, object);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "err.h"
@@ -126,13 +125,6 @@ int sysctl_needed(const struct plan *plan, struct sysctl_list *needed, struct er
 	return ret;
 }
 
-static unsigned long net_namespace(void)
-{
-	struct stat st;
-
-	return stat("/proc/self/ns/net", &st) ? 0 : st.st_ino;
-}
-
 static const struct sysctl *find(const struct sysctl_list *list, const char *name)
 {
 	for (unsigned int i = 0; i < list->count; i++) {
@@ -149,7 +141,7 @@ static int read_saved(const char *path, struct sysctl_list *saved, unsigned long
 	FILE *file;
 
 	saved->count = 0;
-	*netns = net_namespace();
+	*netns = rundir_net_namespace();
 	file = fopen(path, "re");
 	if (!file)
 		return -errno;
@@ -175,7 +167,7 @@ static int write_saved(const char *path, const struct sysctl_list *saved)
 	file = fopen(fresh, "we");
 	if (!file)
 		return -errno;
-	fprintf(file, "netns %lu\n", net_namespace());
+	fprintf(file, "netns %lu\n", rundir_net_namespace());
 	for (unsigned int i = 0; i < saved->count; i++)
 		fprintf(file, "%s %s\n", saved->item[i].name, saved->item[i].value);
 	ret = fflush(file) || fsync(fileno(file)) ? -errno : 0;
@@ -243,8 +235,8 @@ int sysctl_restore(const char *pin_dir)
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
 	/* an interface that is gone took its settings with it, so errors say nothing here */
-	while (netns == net_namespace() && saved.count)
+	while (netns == rundir_net_namespace() && saved.count)
 		set(&saved.item[--saved.count]);
 	unlink(path);
-	return netns == net_namespace() ? 0 : -EXDEV;
+	return netns == rundir_net_namespace() ? 0 : -EXDEV;
 }

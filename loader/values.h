@@ -92,9 +92,10 @@ struct value_kind {
 extern const struct value_kind kind_external, kind_ifaces, kind_prefixes, kind_port_range,
 	kind_ports, kind_flows, kind_duration, kind_limit, kind_size, kind_path;
 
+/* kind_flag is kind_switch for keys whose option may stand alone */
 /* choices.c; those from kind_mapping on are struct by_class, the others uint32_t */
 extern const struct value_kind kind_profile, kind_midstream, kind_xdp_mode, kind_pooling,
-	kind_switch, kind_others, kind_mapping, kind_filtering;
+	kind_switch, kind_others, kind_flag, kind_mapping, kind_filtering;
 
 /* What parsers are made of: writes the reason and returns -EINVAL. */
 int value_refuse(struct reason *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -72,6 +72,7 @@ check_cppcheck()
 		'-D__ulong(name,val)=int name' '-D__array(name,val)=int name' \
 		'-D__VA_OPT__(...)=__VA_ARGS__' \
 		'-DLIBBPF_OPTS(type,name,...)=struct type name = { __VA_ARGS__ }' \
+		'-DDECLARE_LIBXDP_OPTS(type,name,...)=struct type name = { __VA_ARGS__ }' \
 		-Iinclude -Iloader -Iagent -Ibpf "${sources[@]}"
 }
 

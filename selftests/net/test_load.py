@@ -197,6 +197,16 @@ def test_generic_mode(bare: Lab) -> None:
     assert all(echoed(sock, b"%d" % number) for number in range(10))
 
 
+def test_dispatcher_that_the_kernel_refuses(bare: Lab) -> None:
+    """libxdp would take the interface for itself then; that is undone."""
+    before = sysctls(bare["nat"])
+    command = bare.box.command(*bare.box.load_arguments("--dispatcher"))
+    done = bare["nat"].run("env", "LIBXDP_SKIP_DISPATCHER=1", *command, check=False)
+    assert done.returncode == KERNEL and "dispatcher" in done.stderr, done
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert_nothing_is_loaded(bare, before)
+
+
 def test_watcher_ends_with_the_nat(bare: Lab) -> None:
     bare.box.load()
     pid = bare.box.status()["watcher"]["pid"]

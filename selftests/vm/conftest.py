@@ -24,7 +24,7 @@ def boot(**options) -> Guest:
         "usr/sbin/natxdp": image.BUILD / "natxdp",
         "usr/sbin/talk": image.BUILD / "selftests" / "vm" / "talk",
         "usr/sbin/xdp_pass": image.BUILD / "selftests" / "net" / "xdp_pass",
-    }
+    } | image.xdp_tools()
     try:
         return Guest(programs, **options)
     except image.Unavailable as reason:

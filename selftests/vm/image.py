@@ -140,6 +140,12 @@ def found(name: str) -> str:
     return path
 
 
+def xdp_tools() -> dict[str, Path]:
+    """libxdp's dispatcher, which it reads from a file, and programs of others that use it."""
+    objects = {str(path).lstrip("/"): path for path in Path("/usr/lib").glob("*/bpf/xdp*.o")}
+    return objects | {f"usr/sbin/{name}": Path(found(name)) for name in ("xdp-loader", "xdp-filter")}
+
+
 def prog_tests() -> dict[str, Path]:
     sources = sorted((TOP / "selftests" / "prog").glob("test_*.c"))
     names = [source.stem.removeprefix("test_") for source in sources]

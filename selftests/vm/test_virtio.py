@@ -190,3 +190,40 @@ def test_reload_and_unload(nat: Guest, lab: Lab) -> None:
     for dev in ("eth0", "eth1"):
         assert "xdp" not in nat.run(f"ip -d link show dev {dev}").output
     assert nat.run("cat /proc/sys/net/ipv4/ip_forward").output == "0\n"
+
+
+def mtu(nat: Guest) -> int:
+    return int(nat.run("cat /sys/class/net/eth1/mtu").output)
+
+
+def test_fix_and_its_end(nat: Guest) -> None:
+    """Linux 6.1 runs XDP on virtio up to a page: --fix lowers the MTU, unload puts it back."""
+    nat.run("ip link set eth1 mtu 9000 && ip route replace default via 203.0.113.2")
+    done = nat.run("natxdp check eth0 --inside eth1 --json 2>/dev/null", check=False)
+    checks = {entry["name"]: entry for entry in json.loads(done.output)["checks"]}
+    assert done.status == 4 and checks["eth1 mtu"]["level"] == "fix"
+    assert checks["eth1 mtu"]["mend"] == "ip link set dev eth1 mtu 3506"
+    assert checks["eth0 queues"]["found"] == f"{QUEUES // 2} of {QUEUES}"
+    assert nat.run("natxdp load eth0 --inside eth1", check=False).status == 5
+    assert mtu(nat) == 9000
+    nat.run("natxdp load eth0 --inside eth1 --fix")
+    assert mtu(nat) == 3506
+    nat.run("natxdp load eth0 --inside eth1")
+    assert mtu(nat) == 3506
+    nat.run("natxdp unload eth0")
+    assert mtu(nat) == 9000
+    assert nat.run("ls /run/natxdp").output == ""
+
+
+def test_fix_of_a_load_that_fails_or_is_killed(nat: Guest) -> None:
+    nat.run("xdp_pass eth0")
+    assert nat.run("natxdp load eth0 --inside eth1 --fix", check=False).status == 6
+    assert mtu(nat) == 9000
+    nat.run("ip link set eth0 xdp off")
+    # it changes the NIC first, and then has the verifier busy for seconds
+    nat.run("natxdp load eth0 --inside eth1 --fix >/tmp/load 2>&1 & echo $! >/tmp/pid")
+    nat.wait_until("[ $(cat /sys/class/net/eth1/mtu) = 3506 ] && kill -9 $(cat /tmp/pid)")
+    nat.wait_until("! kill -0 $(cat /tmp/pid) 2>/dev/null")
+    assert mtu(nat) == 3506
+    nat.run("natxdp unload --all")
+    assert mtu(nat) == 9000

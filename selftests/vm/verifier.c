@@ -44,7 +44,8 @@ static struct natxdp_bpf *open_programs(void)
 		die("getrandom");
 	bpf->rodata->geometry = geometry;
 	bpf_map__set_max_entries(bpf->maps.flow_table, geometry_buckets(&geometry));
-	bpf_map__set_max_entries(bpf->maps.flow_due, geometry_due_groups(&geometry));
+	bpf_map__set_max_entries(bpf->maps.flow_tags, geometry.groups);
+	bpf_map__set_max_entries(bpf->maps.flow_due, geometry.groups);
 	return bpf;
 }
 

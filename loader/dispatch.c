@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "dispatch.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <net/if.h>
+#include <string.h>
+#include <unistd.h>
+#include <xdp/libxdp.h>
+
+#include "err.h"
+#include "nat.h"
+#include "natxdp.skel.h"
+
+enum {
+	/* xdp-filter runs at 10 and shall see frames before they are translated */
+	PRIORITY = 50,
+	/* more maps than a program has */
+	MAPS_MAX = 64,
+};
+
+uint32_t dispatch_map_id(int fd)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &size) ? 0 : info.id;
+}
+
+static struct xdp_multiprog *dispatcher_on(uint32_t ifindex)
+{
+	struct xdp_multiprog *programs = xdp_multiprog__get_from_ifindex(ifindex);
+
+	if (libxdp_get_error(programs))
+		return NULL;
+	if (!xdp_multiprog__is_legacy(programs))
+		return programs;
+	xdp_multiprog__close(programs);
+	return NULL;
+}
+
+static bool look_up(const struct xdp_program *program, struct bpf_prog_info *info,
+		    uint32_t maps[MAPS_MAX])
+{
+	__u32 size = sizeof(*info);
+
+	memset(info, 0, sizeof(*info));
+	info->map_ids = (uintptr_t)maps;
+	info->nr_map_ids = maps ? MAPS_MAX : 0;
+	return !bpf_obj_get_info_by_fd(xdp_program__fd(program), info, &size);
+}
+
+static bool uses(const struct bpf_prog_info *info, const uint32_t maps[MAPS_MAX], uint32_t map)
+{
+	for (unsigned int i = 0; i < info->nr_map_ids && i < MAPS_MAX; i++) {
+		if (maps[i] == map)
+			return true;
+	}
+	return false;
+}
+
+bool dispatch_has(uint32_t ifindex, uint32_t id)
+{
+	struct xdp_multiprog *programs = dispatcher_on(ifindex);
+	struct xdp_program *program = NULL;
+	struct bpf_prog_info info;
+	bool found = false;
+
+	if (!programs)
+		return false;
+	while (!found && (program = xdp_multiprog__next_prog(program, programs)))
+		found = look_up(program, &info, NULL) && info.id == id;
+	xdp_multiprog__close(programs);
+	return found;
+}
+
+bool dispatch_can_join(uint32_t ifindex)
+{
+	struct xdp_multiprog *programs = dispatcher_on(ifindex);
+	__u32 id = 0;
+
+	if (programs) {
+		xdp_multiprog__close(programs);
+		return true;
+	}
+	return !bpf_xdp_query_id(ifindex, 0, &id) && !id;
+}
+
+int dispatch_remove(uint32_t ifindex, uint32_t config, uint32_t keep)
+{
+	struct xdp_multiprog *programs = dispatcher_on(ifindex);
+	struct xdp_program *program = NULL, *ours[MAPS_MAX];
+	uint32_t maps[MAPS_MAX];
+	struct bpf_prog_info info;
+	enum xdp_attach_mode mode;
+	size_t count = 0;
+	int ret = 0;
+
+	if (!programs)
+		return 0;
+	mode = xdp_multiprog__attach_mode(programs);
+	while ((program = xdp_multiprog__next_prog(program, programs))) {
+		if (count < MAPS_MAX && look_up(program, &info, maps) && info.id != keep &&
+		    uses(&info, maps, config))
+			ours[count++] = program;
+	}
+	/* the one call makes one dispatcher without all of them */
+	if (count)
+		ret = xdp_program__detach_multi(ours, count, ifindex, mode, 0);
+	xdp_multiprog__close(programs);
+	return ret;
+}
+
+static struct xdp_program *make_program(struct natxdp_bpf *bpf, const char *name, struct err *err)
+{
+	DECLARE_LIBXDP_OPTS(xdp_program_opts, opts, .obj = bpf->obj, .prog_name = name);
+	struct xdp_program *program = xdp_program__create(&opts);
+	int ret = libxdp_get_error(program);
+
+	/*
+	 * What it passes goes to the kernel and to no later program: while one
+	 * of its programs replaces another, a frame must not see both.
+	 */
+	if (!ret)
+		ret = xdp_program__set_run_prio(program, PRIORITY);
+	if (!ret)
+		ret = xdp_program__set_chain_call_enabled(program, XDP_PASS, false);
+	if (!ret)
+		return program;
+	err_set(err, STATUS_KERNEL, ret, "libxdp does not take the program: %s", strerror(-ret));
+	return NULL;
+}
+
+static int attach(struct xdp_program *program, const char *iface, bool generic, struct err *err)
+{
+	enum xdp_attach_mode mode = generic ? XDP_MODE_SKB : XDP_MODE_NATIVE;
+	uint32_t ifindex = if_nametoindex(iface);
+	int ret = xdp_program__attach(program, ifindex, mode, 0);
+
+	if (ret)
+		return err_set(err, STATUS_KERNEL, ret,
+			       "%s: libxdp cannot attach the program: %s (--verbose shows what it "
+			       "said)",
+			       iface, strerror(-ret));
+	if (dispatch_can_join(ifindex))
+		return 0;
+	/* it takes the interface for itself where the kernel has no dispatcher */
+	xdp_program__detach(program, ifindex, mode, 0);
+	return err_set(err, STATUS_KERNEL, EOPNOTSUPP,
+		       "%s: this kernel does not take the dispatcher of libxdp: load without "
+		       "--dispatcher",
+		       iface);
+}
+
+int dispatch_add(const struct nat *nat, const char *name, const char *iface, bool generic,
+		 struct err *err)
+{
+	struct natxdp_bpf *bpf = nat_open_again(nat, name, err);
+	struct xdp_program *program;
+	int fd = -1;
+
+	if (!bpf)
+		return -EINVAL;
+	program = make_program(bpf, name, err);
+	if (program && !attach(program, iface, generic, err)) {
+		fd = fcntl(xdp_program__fd(program), F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			err_set(err, STATUS_SYSTEM, errno, "too many open files: %s",
+				strerror(errno));
+	}
+	if (program)
+		xdp_program__close(program);
+	natxdp_bpf__destroy(bpf);
+	return fd < 0 ? -EINVAL : fd;
+}
