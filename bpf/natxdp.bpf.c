@@ -149,8 +149,10 @@ static __always_inline int forward_translate(struct xdp_md *ctx, const struct pa
 {
 	int err;
 
-	if (pkt->kind == PACKET_ERROR) /* is translated already, and refreshes nothing */
+	if (pkt->kind == PACKET_ERROR) { /* is translated already, and refreshes nothing */
+		count_event(NATXDP_EVENT_ERRORS_TRANSLATED, 1);
 		return 0;
+	}
 	err = rewrite(pkt, f);
 	if (err)
 		return err;

@@ -70,6 +70,7 @@ enum natxdp_reason {
 #define NATXDP_EVENTS(X)                                                          \
 	X(FLOWS_OPENED, "flows_opened", "flows inserted")                         \
 	X(FLOWS_EXPIRED, "flows_expired", "flows removed because they were idle") \
+	X(ERRORS_TRANSLATED, "errors_translated", "ICMP errors sent on, which count for no flow") \
 	X(PORT_TRIES, "port_tries", "external ports tried for new flows")         \
 	X(NEXT_HOP_LOOKUPS, "next_hop_lookups", "route lookups for flows")        \
 	X(SWEEP_PASSES, "sweep_passes", "sweeps of the whole flow table")
