@@ -43,8 +43,9 @@ def nat_in(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Lab]:
         lab.leaks.forget()
         lab.box.load(*(marker.args if marker else ()))
         yield lab
-        lab.box.unload()
-        leaked = lab.leaks.forget()
+    # after the scope: what the test has started has ended, and the counters rest
+    lab.box.unload()
+    leaked = lab.leaks.forget()
     assert not leaked, f"left the NAT untranslated: {leaked[:5]}"
 
 

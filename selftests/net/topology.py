@@ -24,6 +24,7 @@ insw and outsw, or in the router, is where one sees what the NAT sends.
 
 from __future__ import annotations
 
+from audit import Wire, watch_queue
 from box import make_box
 from capture import Capture
 from lab import HELPERS, Lab, Namespace
@@ -38,7 +39,8 @@ def two_armed(clients: int = 2, box: str = "natxdp") -> Lab:
     lab = Lab()
     try:
         build_two_armed(lab, clients)
-        lab.box = make_box(box, lab, lab["nat"], outside="eth0", inside="eth1")
+        wires = cables(lab, ("eth0", "outsw"), ("eth1", "insw"))
+        lab.box = make_box(box, lab, lab["nat"], outside="eth0", inside="eth1", wires=wires)
         lab.leaks = Capture(lab["outsw"], "nat", INSIDE_LEAK, outgoing=False)
     except BaseException:
         lab.close()
@@ -50,12 +52,20 @@ def one_armed(clients: int = 2, box: str = "natxdp") -> Lab:
     lab = Lab()
     try:
         build_one_armed(lab, clients)
-        lab.box = make_box(box, lab, lab["nat"], outside="eth0", inside="")
+        wires = cables(lab, ("eth0", "router"))
+        lab.box = make_box(box, lab, lab["nat"], outside="eth0", inside="", wires=wires)
         lab.leaks = Capture(lab["router"], "nat", ONE_ARMED_LEAK, outgoing=False)
     except BaseException:
         lab.close()
         raise
     return lab
+
+
+def cables(lab: Lab, *ends: tuple[str, str]) -> list[Wire]:
+    """Those of the NAT: its device, and the host at the other end."""
+    for dev, _ in ends:
+        watch_queue(lab["nat"], dev)
+    return [Wire(lab["nat"], dev, lab[peer], "nat") for dev, peer in ends]
 
 
 def notice_xdp(ns: Namespace, dev: str) -> None:
