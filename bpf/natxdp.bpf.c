@@ -162,10 +162,10 @@ static __always_inline int forward_translate(struct xdp_md *ctx, const struct pa
 	return 0;
 }
 
-static __always_inline int forward(struct xdp_md *ctx, struct packet *pkt, __u32 slot)
+/* @f: the packet's entry, which stands at @slot. */
+static __always_inline int forward_by(struct xdp_md *ctx, struct packet *pkt, struct natxdp_flow *f,
+				      __u32 slot, const struct natxdp_config *cfg)
 {
-	struct natxdp_config *cfg = config_get();
-	struct natxdp_flow *f = flow_at(slot);
 	struct natxdp_next_hop *nh;
 	int inbound, via_kernel, reason, verdict = XDP_TX;
 
@@ -193,6 +193,13 @@ static __always_inline int forward(struct xdp_md *ctx, struct packet *pkt, __u32
 		return finish(NATXDP_DROP_NO_DEVICE, pkt->len);
 	count_packet(inbound ? NATXDP_IN_FORWARDED : NATXDP_OUT_FORWARDED, pkt->len);
 	return verdict;
+}
+
+static __always_inline int forward(struct xdp_md *ctx, struct packet *pkt, __u32 slot)
+{
+	struct natxdp_config *cfg = config_get();
+
+	return forward_by(ctx, pkt, flow_at(slot), slot, cfg);
 }
 
 /* Returns the slot of a new flow, or the reason why there is none as not_opened(). */
