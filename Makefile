@@ -32,10 +32,14 @@ test: ## install what is missing, build and run the tests; T=net/udp runs what m
 	@selftests/run $(T)
 
 .PHONY: bench
-bench: ## install what is missing, build and run the benchmarks; T=NAME runs what matches
+bench: ## install what is missing, build and run the benchmarks; T=NAME runs what matches, SHORT=1
 	@scripts/deps.sh build bench
 	@+$(MAKE) --no-print-directory programs benches
-	@scripts/bench.sh $(T)
+	@scripts/bench.sh $(if $(SHORT),--short) $(T)
+
+.PHONY: bench-doc
+bench-doc: ## the tables and the plot of docs/performance.md from build/bench.json
+	@scripts/bench.sh --doc
 
 .PHONY: demo
 demo: ## install what is missing, build, and run traffic through a NAT; ARMS=1 KEEP=1
@@ -59,9 +63,9 @@ clean: ## remove everything that was built
 
 .PHONY: help
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile mk/build.mk
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile mk/build.mk
 
-PROBING := $(filter-out deps arm64 test bench demo lint fmt clean help,$(or $(MAKECMDGOALS),all))
+PROBING := $(filter-out deps arm64 test bench bench-doc demo lint fmt clean help,$(or $(MAKECMDGOALS),all))
 ifneq ($(PROBING),)
 include mk/build.mk
 endif

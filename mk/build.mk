@@ -51,10 +51,10 @@ LOADER_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(filter-out loader/main.c,$(wildcar
 AWS_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard agent/aws/*.c))
 PROGRAMS := $(patsubst loader/main.c,$(OUT)/natxdp,$(wildcard loader/main.c))
 
-# tests: in unit and prog every test_NAME.c is a program NAME, and the other
-# files are shared by the tests of their directory; in net, vm and bench every
-# file is a program of its own. In aws, driver.c is one beside the tests; in fuzz
-# every file is a parser's fuzz target.
+# tests: in unit and prog every test_NAME.c is a program NAME, in bench every
+# bench_NAME.c, and the other files are shared by those of their directory; in
+# net and vm every file is a program of its own. In aws, driver.c is one beside
+# the tests; in fuzz every file is a parser's fuzz target.
 c_sources = $(filter-out %.bpf.c,$(wildcard selftests/$(1)/*.c))
 test_sources = $(filter selftests/$(1)/test_%,$(call c_sources,$(1)))
 test_programs = $(patsubst selftests/$(1)/test_%.c,$(OUT)/selftests/$(1)/%,$(call test_sources,$(1)))
@@ -66,7 +66,9 @@ VM_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(call c_sources,vm))
 AWS_TEST_PROGRAMS := $(patsubst selftests/aws/test_%.c,build/selftests/aws/%,$(call test_sources,aws))
 AWS_PROGRAMS := $(AWS_TEST_PROGRAMS) build/selftests/aws/driver build/selftests/aws/driver-asan
 FUZZ_PROGRAMS := $(patsubst selftests/%.c,build/selftests/%,$(call c_sources,fuzz))
-BENCH_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(call c_sources,bench))
+BENCH_SOURCES := $(wildcard selftests/bench/bench_*.c)
+BENCH_SHARED := $(patsubst %.c,$(OUT)/%.o,$(filter-out $(BENCH_SOURCES),$(call c_sources,bench)))
+BENCH_PROGRAMS := $(BENCH_SOURCES:selftests/bench/bench_%.c=$(OUT)/selftests/bench/%)
 AWS_SANITIZED := $(patsubst %.c,build/sanitized/%.o,$(wildcard agent/aws/*.c))
 
 USER_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard loader/*.c agent/aws/*.c) \
@@ -138,7 +140,12 @@ $(PROG_PROGRAMS): $(OUT)/selftests/prog/%: $(OUT)/selftests/prog/test_%.o \
 	$(call say,LINK,$@)
 	$(Q)$(call link,-lcmocka)
 
-$(NET_PROGRAMS) $(VM_PROGRAMS) $(BENCH_PROGRAMS): %: %.o $(OUT)/libnatxdp.a
+$(NET_PROGRAMS) $(VM_PROGRAMS): %: %.o $(OUT)/libnatxdp.a
+	$(call say,LINK,$@)
+	$(Q)$(call link,-lpthread)
+
+$(BENCH_PROGRAMS): $(OUT)/selftests/bench/%: $(OUT)/selftests/bench/bench_%.o \
+		$(BENCH_SHARED) $(OUT)/libnatxdp.a
 	$(call say,LINK,$@)
 	$(Q)$(call link,-lpthread)
 
