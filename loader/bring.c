@@ -17,7 +17,7 @@
 #include "nicfix.h"
 #include "pins.h"
 #include "plan.h"
-#include "record.h"
+#include "lastload.h"
 #include "settings.h"
 #include "sysctl.h"
 #include "watcher.h"
@@ -294,6 +294,6 @@ int bring_down(const char *pin_dir, bool *sysctls_left, struct err *err)
 	if (ret)
 		return err_set(err, STATUS_SYSTEM, ret, "%s: cannot be removed: %s", pin_dir,
 			       strerror(-ret));
-	record_forget(pin_dir);
+	lastload_forget(pin_dir);
 	return 0;
 }

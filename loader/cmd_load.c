@@ -15,7 +15,7 @@
 #include "plan.h"
 #include "privilege.h"
 #include "recall.h"
-#include "record.h"
+#include "lastload.h"
 #include "rundir.h"
 #include "status.h"
 #include "watcher.h"
@@ -216,7 +216,7 @@ static int run(const struct arguments *arguments, const struct words *words,
 	}
 	ret = load(plan, arguments->fix, &how, err);
 	if (!ret)
-		ret = record_write(settings, arguments->iface, words->argc, words->argv, err);
+		ret = lastload_write(settings, arguments->iface, words->argc, words->argv, err);
 	if (ret)
 		goto unlock;
 	warn_of_foreign_addresses(plan);
@@ -244,12 +244,12 @@ static void read_arguments(struct arguments *arguments, int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, arguments);
 }
 
-int load_recall(const struct record *record, struct settings *settings, char iface[IFNAMSIZ],
+int load_recall(const struct lastload *last, struct settings *settings, char iface[IFNAMSIZ],
 		struct err *err)
 {
 	struct arguments arguments = { 0 };
 
-	read_arguments(&arguments, record->argc, record->argv);
+	read_arguments(&arguments, last->argc, last->argv);
 	snprintf(iface, IFNAMSIZ, "%s", arguments.iface);
 	return options_make_settings(&arguments.options, settings, err);
 }
@@ -271,12 +271,12 @@ static int act(const struct arguments *arguments, const struct words *words, str
 	return ret;
 }
 
-int load_again(const struct record *record, struct err *err)
+int load_again(const struct lastload *last, struct err *err)
 {
-	const struct words words = { record->argc, record->argv };
+	const struct words words = { last->argc, last->argv };
 	struct arguments arguments = { .quiet = true };
 
-	read_arguments(&arguments, record->argc, record->argv);
+	read_arguments(&arguments, last->argc, last->argv);
 	return act(&arguments, &words, err);
 }
 

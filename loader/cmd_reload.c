@@ -7,7 +7,7 @@
 #include "instance.h"
 #include "options.h"
 #include "privilege.h"
-#include "record.h"
+#include "lastload.h"
 
 static const char doc[] =
 	"Take over what has changed in the configuration: load again as it was loaded, with the "
@@ -17,15 +17,15 @@ static const char doc[] =
 	"  natxdp reload";
 
 /* `load` with the recorded words, and --json if it is wanted now. */
-static int load_again(const struct record *record, bool json, struct err *err)
+static int load_again(const struct lastload *last, bool json, struct err *err)
 {
-	char **argv = calloc(record->argc + 2, sizeof(*argv));
+	char **argv = calloc(last->argc + 2, sizeof(*argv));
 	int argc = 0, ret;
 
 	if (!argv)
 		return err_set(err, STATUS_SYSTEM, ENOMEM, "out of memory");
-	for (; argc < record->argc; argc++)
-		argv[argc] = record->argv[argc];
+	for (; argc < last->argc; argc++)
+		argv[argc] = last->argv[argc];
 	if (json)
 		argv[argc++] = "--json";
 	ret = cmd_load(argc, argv, err);
@@ -38,7 +38,7 @@ int cmd_reload(int argc, char **argv, struct err *err)
 	struct options options = { 0 };
 	char pin_dir[PIN_DIR_MAX];
 	struct instance instance;
-	struct record record;
+	struct lastload last;
 	int ret;
 
 	ret = options_parse_simple(argc, argv, doc, &options, pin_dir, err);
@@ -50,10 +50,10 @@ int cmd_reload(int argc, char **argv, struct err *err)
 	if (instance.state == INSTANCE_NONE)
 		return err_set(err, STATUS_NOT_LOADED, ENOENT,
 			       "%s: no NAT is loaded here: 'natxdp load IFACE' loads one", pin_dir);
-	ret = record_read(&record, pin_dir, err);
+	ret = lastload_read(&last, pin_dir, err);
 	if (ret)
 		return ret;
-	ret = load_again(&record, options.json, err);
-	record_free(&record);
+	ret = load_again(&last, options.json, err);
+	lastload_free(&last);
 	return ret;
 }

@@ -9,7 +9,7 @@
 #include "options.h"
 #include "privilege.h"
 #include "recall.h"
-#include "record.h"
+#include "lastload.h"
 #include "verify.h"
 
 struct arguments {
@@ -121,14 +121,14 @@ static int conclude(const struct verification *verification, struct err *err)
 
 static int repair(struct verification *verification, const char *pin_dir, struct err *err)
 {
-	struct record record;
+	struct lastload last;
 	int ret;
 
-	ret = record_read(&record, pin_dir, err);
+	ret = lastload_read(&last, pin_dir, err);
 	if (ret)
 		return ret;
-	ret = load_again(&record, err);
-	record_free(&record);
+	ret = load_again(&last, err);
+	lastload_free(&last);
 	return ret ? ret : verify(verification, pin_dir, err);
 }
 

@@ -15,7 +15,7 @@
 #include "log.h"
 #include "nat.h"
 #include "plan.h"
-#include "record.h"
+#include "lastload.h"
 #include "rundir.h"
 #include "settings.h"
 #include "sysctl.h"
@@ -124,7 +124,7 @@ static int follow(struct nat *nat, const char *pin_dir, struct view *view, bool 
 	instance_look(&instance, pin_dir);
 	if (!instance.link_count)
 		return 0;
-	ret = record_read_settings(&view->settings, iface, pin_dir, err);
+	ret = lastload_read_settings(&view->settings, iface, pin_dir, err);
 	if (!ret)
 		ret = plan_make(&view->plan, &view->settings, iface, err);
 	if (ret)

@@ -6,14 +6,14 @@
 #include <net/if.h>
 
 struct err;
-struct record;
+struct lastload;
 struct settings;
 
 /* What it would load. */
-int load_recall(const struct record *record, struct settings *settings, char iface[IFNAMSIZ],
+int load_recall(const struct lastload *last, struct settings *settings, char iface[IFNAMSIZ],
 		struct err *err);
 
 /* Does it, and prints nothing. */
-int load_again(const struct record *record, struct err *err);
+int load_again(const struct lastload *last, struct err *err);
 
 #endif

@@ -21,7 +21,7 @@
 #include "plan.h"
 #include "probe.h"
 #include "recall.h"
-#include "record.h"
+#include "lastload.h"
 #include "settings.h"
 #include "sysctl.h"
 #include "watcher.h"
@@ -341,10 +341,10 @@ static void check_packet(struct verifier *v)
 	    probe.via_kernel ? " (by the kernel: the neighbour is not known yet)" : "");
 }
 
-static bool has_word(const struct record *record, const char *word)
+static bool has_word(const struct lastload *last, const char *word)
 {
-	for (int i = 0; i < record->argc; i++) {
-		if (!strcmp(record->argv[i], word))
+	for (int i = 0; i < last->argc; i++) {
+		if (!strcmp(last->argv[i], word))
 			return true;
 	}
 	return false;
@@ -353,15 +353,15 @@ static bool has_word(const struct record *record, const char *word)
 /* What was asked for, as it comes out on this host now. */
 static int recall(struct verifier *v, struct err *err)
 {
-	struct record record;
+	struct lastload last;
 	int ret;
 
-	ret = record_read(&record, v->pin_dir, err);
+	ret = lastload_read(&last, v->pin_dir, err);
 	if (ret)
 		return ret;
-	ret = load_recall(&record, &v->settings, v->iface, err);
-	v->watcher_wanted = !has_word(&record, "--no-watch");
-	record_free(&record);
+	ret = load_recall(&last, &v->settings, v->iface, err);
+	v->watcher_wanted = !has_word(&last, "--no-watch");
+	lastload_free(&last);
 	return ret ? ret : plan_make(&v->plan, &v->settings, v->iface, err);
 }
 

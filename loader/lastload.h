@@ -5,31 +5,31 @@
  * settings that came of them, for the watcher. Each file is replaced in one
  * step, and gone after a reboot, as the NAT is.
  */
-#ifndef NATXDP_RECORD_H
-#define NATXDP_RECORD_H
+#ifndef NATXDP_LASTLOAD_H
+#define NATXDP_LASTLOAD_H
 
 #include <net/if.h>
 
 struct err;
 struct settings;
 
-struct record {
+struct lastload {
 	int argc;
 	char **argv; /* argv[0] is "load"; ends with NULL */
 };
 
 /* The path behind --config is made absolute, and --pin-dir is added. */
-int record_write(const struct settings *settings, const char *iface, int argc, char **argv,
-		 struct err *err);
+int lastload_write(const struct settings *settings, const char *iface, int argc, char **argv,
+		   struct err *err);
 
-/* STATUS_STATE if there is none. Free it with record_free(). */
-int record_read(struct record *record, const char *pin_dir, struct err *err);
+/* STATUS_STATE if there is none. Free it with lastload_free(). */
+int lastload_read(struct lastload *last, const char *pin_dir, struct err *err);
 
 /* The settings and the outside interface of the last load, whatever the files say now. */
-int record_read_settings(struct settings *settings, char iface[IFNAMSIZ], const char *pin_dir,
-			 struct err *err);
+int lastload_read_settings(struct settings *settings, char iface[IFNAMSIZ], const char *pin_dir,
+			   struct err *err);
 
-void record_free(struct record *record);
-void record_forget(const char *pin_dir);
+void lastload_free(struct lastload *last);
+void lastload_forget(const char *pin_dir);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-#include "record.h"
+#include "lastload.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "rundir.h"
 #include "settings.h"
 
-enum { RECORD_MAX = 65536, FRESH_MAX = RUN_PATH_MAX + 8 };
+enum { LASTLOAD_MAX = 65536, FRESH_MAX = RUN_PATH_MAX + 8 };
 
 static void add_word(cJSON *words, const char *word)
 {
@@ -108,8 +108,8 @@ static int write_settings(const char *path, const struct settings *settings, con
 	return finish(file, fresh, path);
 }
 
-int record_write(const struct settings *settings, const char *iface, int argc, char **argv,
-		 struct err *err)
+int lastload_write(const struct settings *settings, const char *iface, int argc, char **argv,
+		   struct err *err)
 {
 	char path[RUN_PATH_MAX];
 	int ret;
@@ -128,8 +128,8 @@ int record_write(const struct settings *settings, const char *iface, int argc, c
 	return 0;
 }
 
-int record_read_settings(struct settings *settings, char iface[IFNAMSIZ], const char *pin_dir,
-			 struct err *err)
+int lastload_read_settings(struct settings *settings, char iface[IFNAMSIZ], const char *pin_dir,
+			   struct err *err)
 {
 	char path[RUN_PATH_MAX], line[IFNAMSIZ + 4] = "";
 	FILE *file;
@@ -146,64 +146,64 @@ int record_read_settings(struct settings *settings, char iface[IFNAMSIZ], const 
 
 static char *read_file(const char *path)
 {
-	char *text = calloc(1, RECORD_MAX);
+	char *text = calloc(1, LASTLOAD_MAX);
 	FILE *file = fopen(path, "re");
 
-	if (file && text && !fread(text, 1, RECORD_MAX - 1, file))
+	if (file && text && !fread(text, 1, LASTLOAD_MAX - 1, file))
 		*text = '\0';
 	if (file)
 		fclose(file);
 	return text;
 }
 
-static int take_words(struct record *record, const cJSON *words)
+static int take_words(struct lastload *last, const cJSON *words)
 {
 	const cJSON *word;
 
-	record->argv = calloc(cJSON_GetArraySize(words) + 1, sizeof(*record->argv));
-	if (!record->argv)
+	last->argv = calloc(cJSON_GetArraySize(words) + 1, sizeof(*last->argv));
+	if (!last->argv)
 		return -ENOMEM;
 	cJSON_ArrayForEach(word, words) {
 		if (!cJSON_IsString(word))
 			return -EPROTO;
-		record->argv[record->argc] = strdup(word->valuestring);
-		if (!record->argv[record->argc++])
+		last->argv[last->argc] = strdup(word->valuestring);
+		if (!last->argv[last->argc++])
 			return -ENOMEM;
 	}
-	return record->argc > 1 ? 0 : -EPROTO;
+	return last->argc > 1 ? 0 : -EPROTO;
 }
 
-int record_read(struct record *record, const char *pin_dir, struct err *err)
+int lastload_read(struct lastload *last, const char *pin_dir, struct err *err)
 {
 	char path[RUN_PATH_MAX], *text;
 	cJSON *words;
 	int ret;
 
-	memset(record, 0, sizeof(*record));
+	memset(last, 0, sizeof(*last));
 	rundir_path(path, pin_dir, "load");
 	text = read_file(path);
 	words = text ? cJSON_Parse(text) : NULL;
-	ret = cJSON_IsArray(words) ? take_words(record, words) : -ENOENT;
+	ret = cJSON_IsArray(words) ? take_words(last, words) : -ENOENT;
 	cJSON_Delete(words);
 	free(text);
 	if (!ret)
 		return 0;
-	record_free(record);
+	lastload_free(last);
 	return err_set(err, STATUS_STATE, ret,
 		       "%s: does not say how the NAT was loaded: run 'natxdp load' again as it was, "
 		       "which keeps every flow",
 		       path);
 }
 
-void record_free(struct record *record)
+void lastload_free(struct lastload *last)
 {
-	for (int i = 0; i < record->argc; i++)
-		free(record->argv[i]);
-	free(record->argv);
-	memset(record, 0, sizeof(*record));
+	for (int i = 0; i < last->argc; i++)
+		free(last->argv[i]);
+	free(last->argv);
+	memset(last, 0, sizeof(*last));
 }
 
-void record_forget(const char *pin_dir)
+void lastload_forget(const char *pin_dir)
 {
 	char path[RUN_PATH_MAX];
 
