@@ -19,6 +19,7 @@
 #include "nexthop.bpf.h"
 #include "open.bpf.h"
 #include "parse.bpf.h"
+#include "record.bpf.h"
 #include "reply.bpf.h"
 #include "rewrite.bpf.h"
 #include "sweep.bpf.h"
@@ -53,6 +54,7 @@ static __always_inline void flow_touch_tcp(struct natxdp_flow *f, const struct p
 	if (seen == flags)
 		return;
 	f->flags = seen;
+	tcp_changed(slot, flags);
 	/* the timeout may have become shorter than the sweeper knows */
 	if (flags & NATXDP_FLOW_INBOUND)
 		slot = f->peer;

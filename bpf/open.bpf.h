@@ -12,6 +12,7 @@
 #include "mapping_new.bpf.h"
 #include "nexthop.bpf.h"
 #include "pair.bpf.h"
+#include "record.bpf.h"
 #include "sockets.bpf.h"
 #include "sweep.bpf.h"
 
@@ -241,7 +242,7 @@ __noinline int open_leaving(struct xdp_md *ctx, const struct open_request *req)
 	}
 	if (slot < 0)
 		return open_undo(p, slot);
-	count_event(NATXDP_EVENT_FLOWS_OPENED, 1);
+	flow_opened(slot);
 	return slot;
 }
 
@@ -326,7 +327,7 @@ __noinline int open_invited(struct xdp_md *ctx, const struct open_request *req)
 		slot = flow_find(&req->key);
 		return slot < 0 ? not_opened(NATXDP_DROP_RACE) : slot;
 	}
-	count_event(NATXDP_EVENT_FLOWS_OPENED, 1);
+	flow_opened(slot);
 	return p->out.peer;
 }
 
@@ -412,7 +413,7 @@ __noinline int open_hairpin(struct xdp_md *ctx, struct open_request *req)
 		slot = host_owns(ctx, &in->key) ? -EADDRNOTAVAIL : pair_claim(p);
 	if (slot < 0)
 		return open_undo(p, slot);
-	count_event(NATXDP_EVENT_FLOWS_OPENED, 1);
+	flow_opened(slot);
 	return slot;
 }
 

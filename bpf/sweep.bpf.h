@@ -11,6 +11,7 @@
 #include "hosts.bpf.h"
 #include "mapping.bpf.h"
 #include "nexthop.bpf.h"
+#include "record.bpf.h"
 #include "table.bpf.h"
 
 #define CLOCK_MONOTONIC 1
@@ -77,14 +78,14 @@ static __always_inline __u32 sweep_mapping(struct natxdp_flow *f, __u32 slot, __
 }
 
 /* A flow was removed: give back what it had besides its two entries. */
-static __always_inline void sweep_release(const struct natxdp_flow *out,
+static __always_inline void sweep_release(const struct natxdp_flow *out, __u32 slot,
 					  const struct natxdp_key *key, __u32 now)
 {
 	if (out->flags & NATXDP_FLOW_MAPPED)
 		mapping_drop(out, key, now);
 	if (out->flags & NATXDP_FLOW_COUNTED)
 		host_release(key->saddr);
-	count_event(NATXDP_EVENT_FLOWS_EXPIRED, 1);
+	flow_closed(slot, key->proto, key->tenant, now);
 }
 
 /* Look at one slot. Returns the tick at which it is due again, 0 for never. */
@@ -124,7 +125,7 @@ __noinline __u32 sweep_slot(__u32 slot, __u32 now)
 		return deadline;
 	}
 	if (flow_remove(f, slot, now))
-		sweep_release(f, &key, now);
+		sweep_release(f, slot, &key, now);
 	if (peer)
 		flow_remove(peer, f->peer, now);
 	return now + NATXDP_GRACE_TICKS;

@@ -2,6 +2,7 @@
 #include "log.h"
 
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <syslog.h>
@@ -30,7 +31,7 @@ static void message(int priority, const char *fmt, va_list args)
 		vsyslog(priority, fmt, args);
 		return;
 	}
-	fputs("natxdp: ", stderr);
+	fprintf(stderr, "%s: ", program_invocation_short_name);
 	vfprintf(stderr, fmt, args);
 	fputc('\n', stderr);
 }
@@ -44,7 +45,7 @@ void log_init(bool verbose)
 
 void log_to_syslog(void)
 {
-	openlog("natxdp", LOG_PID, LOG_DAEMON);
+	openlog(program_invocation_short_name, LOG_PID, LOG_DAEMON);
 	use_syslog = true;
 }
 

@@ -35,6 +35,8 @@ const char *const nat_map_names[NAT_MAPS] = {
 	[NAT_MAP_frags] = "frags",
 	[NAT_MAP_held_frags] = "held_frags",
 	[NAT_MAP_counters] = "counters",
+	[NAT_MAP_records] = "records",
+	[NAT_MAP_agent] = "agent",
 };
 
 void nat_init(struct nat *nat)

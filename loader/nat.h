@@ -45,6 +45,8 @@ enum nat_map {
 	NAT_MAP_frags,
 	NAT_MAP_held_frags,
 	NAT_MAP_counters,
+	NAT_MAP_records,
+	NAT_MAP_agent,
 	NAT_MAPS,
 };
 

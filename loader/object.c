@@ -13,8 +13,9 @@
 #include "natxdp.skel.h"
 #include "settings.h"
 
-static struct natxdp_bpf *open_programs(const struct natxdp_geometry *geometry, struct err *err)
+static struct natxdp_bpf *open_programs(const struct natxdp_config *config, struct err *err)
 {
+	const struct natxdp_geometry *geometry = &config->geometry;
 	struct natxdp_bpf *bpf = natxdp_bpf__open();
 	int ret;
 
@@ -30,6 +31,8 @@ static struct natxdp_bpf *open_programs(const struct natxdp_geometry *geometry, 
 	if (!ret)
 		ret = bpf_map__set_max_entries(bpf->maps.flow_due, geometry->groups);
 	if (!ret)
+		ret = bpf_map__set_max_entries(bpf->maps.records, config->record_bytes);
+	if (!ret)
 		return bpf;
 	err_set(err, STATUS_KERNEL, ret, "the flow table cannot be sized: %s", strerror(-ret));
 	natxdp_bpf__destroy(bpf);
@@ -44,7 +47,7 @@ static struct natxdp_bpf *open_programs(const struct natxdp_geometry *geometry, 
  */
 static int open_objects(struct nat *nat, bool dispatched, struct err *err)
 {
-	nat->skeleton = open_programs(&nat->config.geometry, err);
+	nat->skeleton = open_programs(&nat->config, err);
 	if (!nat->skeleton)
 		return -EINVAL;
 	bpf_program__set_autoload(nat->skeleton->progs.natxdp_single, !dispatched);
@@ -147,6 +150,7 @@ int nat_load(struct nat *nat, const struct settings *settings, struct err *err)
 	nat_init(nat);
 	nat->config.abi = NATXDP_ABI;
 	nat->config.max_flows = settings->max_flows;
+	nat->config.record_bytes = settings->record_buffer;
 	nat->config.two_armed = settings->inside.count != 0;
 	geometry_size(&nat->config.geometry, settings->max_flows);
 	ret = geometry_draw_key(&nat->config.geometry);
@@ -179,7 +183,7 @@ int nat_replace(struct nat *nat, bool dispatched, struct err *err)
 
 struct natxdp_bpf *nat_open_again(const struct nat *nat, const char *name, struct err *err)
 {
-	struct natxdp_bpf *bpf = open_programs(&nat->config.geometry, err);
+	struct natxdp_bpf *bpf = open_programs(&nat->config, err);
 	struct bpf_program *program;
 
 	if (!bpf)

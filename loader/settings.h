@@ -38,6 +38,7 @@ struct settings {
 	uint32_t limit_rate;	/* 0: none */
 	uint32_t xdp_mode;	/* enum xdp_mode */
 	uint32_t dispatcher;
+	uint32_t record_buffer; /* bytes */
 	char pin_dir[PIN_DIR_MAX];
 	uint64_t given; /* bits by index in settings_table: set by somebody, no default */
 };

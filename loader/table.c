@@ -67,9 +67,11 @@ bool flow_view_is_mapping(const struct flow_view *view)
 	return view->out.key.tenant == NATXDP_TENANT_MAPPING;
 }
 
-bool table_next_any(struct table *table, struct flow_view *view)
+bool table_next_until(struct table *table, uint32_t end, struct flow_view *view)
 {
-	while (table->next < table->count) {
+	if (end > table->count)
+		end = table->count;
+	while (table->next < end) {
 		const struct natxdp_flow *entry = &table->entries[table->next++];
 
 		if (entry->key.proto == NATXDP_PROTO_FREE || entry->flags & NATXDP_FLOW_INBOUND)
@@ -82,6 +84,11 @@ bool table_next_any(struct table *table, struct flow_view *view)
 		return true;
 	}
 	return false;
+}
+
+bool table_next_any(struct table *table, struct flow_view *view)
+{
+	return table_next_until(table, table->count, view);
 }
 
 bool table_next(struct table *table, struct flow_view *view)

@@ -46,6 +46,9 @@ void table_close(struct table *table);
 /* The next flow, or the next flow or mapping; false at the end of the table. */
 bool table_next(struct table *table, struct flow_view *view);
 bool table_next_any(struct table *table, struct flow_view *view);
+
+/* As table_next_any(), but false before the slot @end. */
+bool table_next_until(struct table *table, uint32_t end, struct flow_view *view);
 void table_rewind(struct table *table);
 
 bool flow_view_is_mapping(const struct flow_view *view);

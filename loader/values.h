@@ -24,6 +24,8 @@ enum value_limits {
 	SIZE_AUTO = 1,
 	SIZE_SMALLEST = 68, /* RFC 791: what every link takes */
 	SIZE_LARGEST = 65535,
+	BYTES_MIN = 64 * 1024,
+	BYTES_MAX = 1 << 30,
 	PIN_DIR_MAX = 256,
 	REASON_MAX = 192,
 };
@@ -92,8 +94,10 @@ struct value_kind {
 extern const struct value_kind kind_external, kind_ifaces, kind_prefixes, kind_port_range,
 	kind_ports, kind_flows, kind_duration, kind_limit, kind_size, kind_path;
 
-/* kind_flag is kind_switch for keys whose option may stand alone */
+extern const struct value_kind kind_bytes; /* bytes.c; a power of two, in uint32_t */
+
 /* choices.c; those from kind_mapping on are struct by_class, the others uint32_t */
+/* kind_flag is kind_switch for keys whose option may stand alone */
 extern const struct value_kind kind_profile, kind_midstream, kind_xdp_mode, kind_pooling,
 	kind_switch, kind_others, kind_flag, kind_mapping, kind_filtering;
 

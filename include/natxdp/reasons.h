@@ -73,7 +73,13 @@ enum natxdp_reason {
 	X(ERRORS_TRANSLATED, "errors_translated", "ICMP errors sent on, which count for no flow") \
 	X(PORT_TRIES, "port_tries", "external ports tried for new flows")         \
 	X(NEXT_HOP_LOOKUPS, "next_hop_lookups", "route lookups for flows")        \
-	X(SWEEP_PASSES, "sweep_passes", "sweeps of the whole flow table")
+	X(SWEEP_PASSES, "sweep_passes", "sweeps of the whole flow table")         \
+	X(TCP_ATTEMPTS, "tcp_attempts", "TCP connections begun")                  \
+	X(TCP_ESTABLISHED, "tcp_established", "TCP handshakes completed")         \
+	X(IDLE_TIMEOUTS, "idle_timeouts",                                         \
+	  "established TCP flows removed because they were idle")                 \
+	X(RECORDS_WRITTEN, "records_written", "flow records handed to the agent") \
+	X(RECORDS_LOST, "records_lost", "flow records for which the agent had no room")
 
 enum natxdp_event {
 #define X(id, name, text) NATXDP_EVENT_##id,
