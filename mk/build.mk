@@ -49,7 +49,8 @@ TEST_SKELETONS := $(patsubst %.bpf.c,build/%.skel.h,$(wildcard selftests/*/*.bpf
 # user space
 LOADER_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(filter-out loader/main.c,$(wildcard loader/*.c)))
 AWS_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard agent/aws/*.c))
-PROGRAMS := $(patsubst loader/main.c,$(OUT)/natxdp,$(wildcard loader/main.c))
+AGENT_OBJECTS := $(patsubst %.c,build/%.o,$(filter-out agent/main.c,$(wildcard agent/*.c)))
+PROGRAMS := $(OUT)/natxdp $(if $(filter build,$(OUT)),build/natxdpd)
 
 # tests: in unit and prog every test_NAME.c is a program NAME, in bench every
 # bench_NAME.c, and the other files are shared by those of their directory; in
@@ -59,6 +60,8 @@ c_sources = $(filter-out %.bpf.c,$(wildcard selftests/$(1)/*.c))
 test_sources = $(filter selftests/$(1)/test_%,$(call c_sources,$(1)))
 test_programs = $(patsubst selftests/$(1)/test_%.c,$(OUT)/selftests/$(1)/%,$(call test_sources,$(1)))
 shared_objects = $(patsubst %.c,$(OUT)/%.o,$(filter-out selftests/$(1)/test_%,$(call c_sources,$(1))))
+AGENT_UNITS := $(patsubst selftests/unit/test_%.c,$(OUT)/selftests/unit/%,$(shell \
+	grep -l '^#include "agent/' selftests/unit/test_*.c))
 UNIT_PROGRAMS := $(call test_programs,unit)
 PROG_PROGRAMS := $(call test_programs,prog)
 NET_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(call c_sources,net))
@@ -71,7 +74,7 @@ BENCH_SHARED := $(patsubst %.c,$(OUT)/%.o,$(filter-out $(BENCH_SOURCES),$(call c
 BENCH_PROGRAMS := $(BENCH_SOURCES:selftests/bench/bench_%.c=$(OUT)/selftests/bench/%)
 AWS_SANITIZED := $(patsubst %.c,build/sanitized/%.o,$(wildcard agent/aws/*.c))
 
-USER_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard loader/*.c agent/aws/*.c) \
+USER_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard loader/*.c agent/*.c agent/aws/*.c) \
 	$(foreach ring,unit prog net vm aws bench,$(call c_sources,$(ring))))
 
 # natxdp alone is built for other architectures
@@ -81,7 +84,7 @@ AGENT_LIBRARIES := $(if $(filter build,$(OUT)),build/libnatxdp-aws.a)
 programs: $(SKELETONS) $(OUT)/libnatxdp.a $(AGENT_LIBRARIES) $(PROGRAMS)
 	@:
 tests: $(TEST_SKELETONS) $(UNIT_PROGRAMS) $(PROG_PROGRAMS) $(NET_PROGRAMS) $(VM_PROGRAMS) \
-		$(AWS_PROGRAMS) $(FUZZ_PROGRAMS)
+		$(AWS_PROGRAMS) $(FUZZ_PROGRAMS) build/natxdpd-asan
 	@:
 units: $(UNIT_PROGRAMS)
 	@NATXDP_BUILD=$(CURDIR)/$(OUT) NATXDP_EMULATOR="$(EMULATOR)" selftests/run unit
@@ -124,16 +127,29 @@ build/libnatxdp-aws.a: $(AWS_OBJECTS)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
+build/libnatxdp-agent.a: $(AGENT_OBJECTS)
+	@mkdir -p $(@D)
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
 link = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(1) $(LIB_LIBS)
+# The agent's library uses the two others.
+AGENT_ARCHIVES := $(if $(filter build,$(OUT)),build/libnatxdp-agent.a build/libnatxdp-aws.a) \
+	$(OUT)/libnatxdp.a
 
 $(OUT)/natxdp: $(OUT)/loader/main.o $(OUT)/libnatxdp.a
 	$(call say,LINK,$@)
 	$(Q)$(call link)
 
-$(UNIT_PROGRAMS): $(OUT)/selftests/unit/%: $(OUT)/selftests/unit/test_%.o \
-		$(call shared_objects,unit) $(OUT)/libnatxdp.a
+build/natxdpd: build/agent/main.o $(AGENT_ARCHIVES)
 	$(call say,LINK,$@)
-	$(Q)$(call link,-lcmocka)
+	$(Q)$(call link,$(AGENT_LIBS) $(AWS_LIBS) -lm)
+
+$(UNIT_PROGRAMS): $(OUT)/selftests/unit/%: $(OUT)/selftests/unit/test_%.o \
+		$(call shared_objects,unit) $(AGENT_ARCHIVES)
+	$(call say,LINK,$@)
+	$(Q)$(call link,-lcmocka $(AGENT_LIBS) $(AWS_LIBS) -lm)
 
 $(PROG_PROGRAMS): $(OUT)/selftests/prog/%: $(OUT)/selftests/prog/test_%.o \
 		$(call shared_objects,prog) $(OUT)/libnatxdp.a
@@ -177,16 +193,32 @@ build/selftests/aws/driver-asan: $(AWS_DRIVER:%.c=$(SANITIZED)/%.o) $(AWS_SANITI
 	$(call say,LINK,$@)
 	$(Q)$(CLANG) $(SANITIZE) -o $@ $^ $(AWS_LIBS) -lm
 
-$(FUZZ_PROGRAMS): build/selftests/fuzz/%: $(SANITIZED)/selftests/fuzz/%.o $(AWS_SANITIZED)
+$(SANITIZED)/libagent.a: $(patsubst build/%,$(SANITIZED)/%,$(AGENT_OBJECTS) $(LOADER_OBJECTS))
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(filter %.o,$(patsubst build/%,$(SANITIZED)/%,$(AGENT_OBJECTS) $(LOADER_OBJECTS))): | $(SKELETONS)
+
+$(FUZZ_PROGRAMS): build/selftests/fuzz/%: $(SANITIZED)/selftests/fuzz/%.o $(SANITIZED)/libagent.a \
+		$(AWS_SANITIZED)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CLANG) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(AWS_LIBS) -lm
+	$(Q)$(CLANG) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(AGENT_LIBS) $(AWS_LIBS) $(LIB_LIBS) -lm
 
-MANUALS := $(wildcard loader/*.[58])
-EXAMPLES := $(wildcard loader/*.conf.example)
+# The whole agent with sanitizers, for the tests that take NATXDP_TEST_AGENT.
+build/natxdpd-asan: $(SANITIZED)/agent/main.o $(SANITIZED)/libagent.a $(AWS_SANITIZED)
+	$(call say,LINK,$@)
+	$(Q)$(CLANG) $(SANITIZE) -o $@ $^ $(AGENT_LIBS) $(AWS_LIBS) $(LIB_LIBS) -lm
+
+MANUALS := $(wildcard loader/*.[58] agent/*.[58])
+EXAMPLES := $(wildcard loader/*.conf.example agent/*.conf.example)
 
 install: all ## install to DESTDIR, below PREFIX (/usr/local)
 	install -D -m 755 $(OUT)/natxdp $(DESTDIR)$(PREFIX)/sbin/natxdp
+	install -D -m 755 build/natxdpd $(DESTDIR)$(PREFIX)/sbin/natxdpd
+	@mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed "s,@PREFIX@,$(PREFIX)," agent/natxdpd.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/natxdpd.service
 	@for manual in $(MANUALS); do \
 		install -D -v -m 644 $$manual $(DESTDIR)$(PREFIX)/share/man/man$${manual##*.}/$${manual##*/}; \
 	done

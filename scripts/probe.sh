@@ -9,7 +9,8 @@
 set -euo pipefail
 
 libraries=(libbpf libxdp libelf zlib libmnl libcjson inih)
-agent_libraries=(libcurl expat libcjson zlib)
+aws_libraries=(libcurl expat libcjson zlib)
+agent_libraries=(libmicrohttpd libseccomp)
 if [[ ${1-} == --libraries ]]; then
 	printf '%s\n' "${libraries[@]}"
 	exit
@@ -100,7 +101,7 @@ command -v "${CC:-cc}" >/dev/null || die "no C compiler"
 command -v pkg-config >/dev/null || die "no pkg-config"
 find_clang || { cat "$dir/errors" >&2; die "no clang that compiles BPF: $clangs"; }
 find_bpftool || { cat "$dir/errors" >&2; die "no bpftool that makes skeletons"; }
-for library in "${libraries[@]}" "${agent_libraries[@]}"; do
+for library in "${libraries[@]}" "${aws_libraries[@]}" "${agent_libraries[@]}"; do
 	pkg-config --exists "$library" || die "library $library is missing"
 done
 
@@ -111,5 +112,6 @@ BPFTOOL := $bpftool
 BPF_SYSTEM_INCLUDE := $bpf_include
 LIB_CFLAGS := $(pkg-config --cflags "${libraries[@]}")
 LIB_LIBS := $(pkg-config --libs "${libraries[@]}")
-AWS_LIBS := $(pkg-config --libs "${agent_libraries[@]}")
+AWS_LIBS := $(pkg-config --libs "${aws_libraries[@]}")
+AGENT_LIBS := $(pkg-config --libs "${agent_libraries[@]}")
 END

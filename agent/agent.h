@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The agent: what all its parts share. Each part has its own state in a struct of its own. */
+#ifndef NATXDP_AGENT_AGENT_H
+#define NATXDP_AGENT_AGENT_H
+
+#include "conf.h"
+#include "health.h"
+#include "interval.h"
+#include "loop.h"
+#include "scan.h"
+#include "softirq.h"
+#include "source.h"
+
+struct http;
+struct cloud;
+struct records;
+struct report;
+struct watch;
+
+struct agent {
+	const char *conf_path;
+	struct conf conf;
+	struct loop *loop;
+	struct source source;
+	struct scan *scan;
+	struct talkers *talkers; /* NULL: off */
+	struct softirq softirq;
+	int ethtool; /* a socket to ask drivers by */
+
+	struct sample now; /* the last one */
+	struct interval interval;
+	struct interval published; /* the last complete one, for /metrics and /status */
+	int64_t published_ms;	   /* wall clock of its end; 0: none yet */
+
+	struct health_facts health;
+	uint64_t sweep_passes;
+	int64_t sweep_seen_ms, counters_seen_ms, began_ms;
+	uint64_t records_lost; /* by the data plane */
+
+	char zone[CONF_TEXT_MAX]; /* as configured, or learned from the IMDS */
+
+	struct http *http;
+	struct cloud *cloud;	 /* NULL: nothing goes to AWS */
+	struct records *records; /* NULL: off */
+	struct report *report;	 /* NULL: no top talkers in Logs */
+	struct watch *watch;	 /* NULL: no IMDS */
+
+	bool walking; /* over the flow table */
+	int sample_timer, scan_timer, slice_timer, watchdog;
+	int status; /* of the process */
+};
+
+/* Returns 0 or -errno with @err written. The source is open already. */
+int agent_start(struct agent *agent, struct err *err);
+void agent_stop(struct agent *agent);
+
+/* Reads the configuration again; keeps the old one if that is wrong. */
+void agent_reload(struct agent *agent);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Flow records from the ring buffer of the data plane to the sinks. */
+#ifndef NATXDP_AGENT_RECORDS_H
+#define NATXDP_AGENT_RECORDS_H
+
+struct agent;
+struct cJSON;
+struct err;
+struct records;
+
+struct records *records_start(struct agent *agent, struct err *err);
+
+/* The data plane makes no more of them; what it has made already is written. */
+void records_stop(struct records *records);
+
+void records_status(const struct records *records, struct cJSON *object);
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "sampling.h"
+
+#include <string.h>
+
+#include "agent.h"
+#include "attach.h"
+#include "cloud.h"
+#include "ena.h"
+#include "log.h"
+#include "notify.h"
+#include "report.h"
+
+static void set_gauge(struct gauges *gauges, enum metric metric, double value)
+{
+	gauges->value[metric] = value;
+	gauges->known[metric] = true;
+}
+
+static double highest_port_use(const struct agent *agent, const struct scan_result *scan)
+{
+	double highest = 0;
+
+	for (unsigned int i = 0; i < agent->source.pool.count; i++) {
+		double ports = agent->source.usable_ports[i];
+		double use = ports ? 100.0 * scan->pool_ports[i] / ports : 0;
+
+		if (use > highest)
+			highest = use;
+	}
+	return highest;
+}
+
+static void take_gauges(struct agent *agent, const struct natxdp_counters *counters)
+{
+	const struct scan_result *scan = scan_last(agent->scan);
+	struct gauges *gauges = &agent->now.gauges;
+	uint64_t flows = counters_flows(counters);
+
+	set_gauge(gauges, METRIC_FLOWS, flows);
+	set_gauge(gauges, METRIC_FLOW_TABLE_USE,
+		  100.0 * flows / agent->source.nat.config.max_flows);
+	set_gauge(gauges, METRIC_HEALTHY, !health_fault(&agent->health));
+	if (scan) {
+		set_gauge(gauges, METRIC_ACTIVE_CONNECTIONS, scan_active_connections(scan));
+		set_gauge(gauges, METRIC_PORT_USE, highest_port_use(agent, scan));
+	}
+	softirq_sample(&agent->softirq, gauges);
+}
+
+static void take_health(struct agent *agent, const struct natxdp_counters *counters, int64_t now)
+{
+	const struct instance *instance = &agent->source.instance;
+	struct health_facts *facts = &agent->health;
+	struct attached attached;
+
+	if (counters->events[NATXDP_EVENT_SWEEP_PASSES] != agent->sweep_passes)
+		agent->sweep_seen_ms = now;
+	agent->sweep_passes = counters->events[NATXDP_EVENT_SWEEP_PASSES];
+	facts->active = agent->source.nat.config.active;
+	facts->sweep_age_ms = now - agent->sweep_seen_ms;
+	facts->counters_age_ms = now - agent->counters_seen_ms;
+	facts->links = instance->link_count;
+	facts->attached = 0;
+	for (unsigned int i = 0; i < instance->link_count; i++) {
+		if (!attach_query(instance->link[i].ifindex, &attached) && attached.program)
+			facts->attached++;
+	}
+}
+
+static void take_totals(struct agent *agent, const struct natxdp_counters *counters)
+{
+	static const enum metric allowances[] = { METRIC_ALLOWANCE_BW_IN, METRIC_ALLOWANCE_BW_OUT,
+						  METRIC_ALLOWANCE_PPS, METRIC_ALLOWANCE_CONNTRACK,
+						  METRIC_ALLOWANCE_LINKLOCAL };
+	const struct instance *instance = &agent->source.instance;
+	struct sample *now = &agent->now;
+
+	totals_count(&now->totals, counters);
+	agent->records_lost = counters->events[NATXDP_EVENT_RECORDS_LOST];
+	keep_totals(agent->source.keep, agent->records_lost, &now->totals);
+	for (unsigned int i = 0; i < sizeof(allowances) / sizeof(*allowances); i++)
+		now->totals.sum[allowances[i]] = 0;
+	for (unsigned int i = 0; i < instance->link_count; i++)
+		ena_read(agent->ethtool, instance->link[i].name, &now->totals, &now->gauges);
+}
+
+static void end_interval(struct agent *agent, int64_t wall)
+{
+	const struct keep_base *base = keep_last(agent->source.keep);
+
+	interval_end(&agent->interval, &base->totals);
+	agent->published = agent->interval;
+	agent->published_ms = wall;
+	if (agent->cloud)
+		cloud_interval(agent->cloud, base, wall);
+	keep_save(agent->source.keep, &agent->now.totals, wall);
+	if (agent->report)
+		report_interval(agent->report, wall);
+	if (agent->talkers)
+		talkers_clear(agent->talkers);
+	interval_begin(&agent->interval);
+}
+
+/* The wall clock may be a little late, or was set: what counts is the nearest multiple. */
+static int64_t nearest(int64_t wall, uint32_t period)
+{
+	return (wall + period / 2) / period * period;
+}
+
+static bool take_sample(struct agent *agent)
+{
+	struct natxdp_counters counters;
+	int64_t now = loop_monotonic_ms();
+
+	if (source_refresh(&agent->source) || counters_read(&agent->source.nat, &counters)) {
+		agent->health.counters_age_ms = now - agent->counters_seen_ms;
+		return false;
+	}
+	agent->counters_seen_ms = now;
+	if (source_is_inactive(&agent->source) && now - agent->began_ms > 5000) {
+		log_note("the NAT was unloaded: ending, to begin anew with the next one");
+		loop_stop(agent->loop);
+		return false;
+	}
+	agent->now.monotonic_ms = now;
+	memset(&agent->now.gauges, 0, sizeof(agent->now.gauges));
+	take_totals(agent, &counters);
+	take_health(agent, &counters, now);
+	take_gauges(agent, &counters);
+	interval_sample(&agent->interval, &agent->now);
+	return true;
+}
+
+static void sample(void *ctx)
+{
+	struct agent *agent = ctx;
+	int64_t wall = nearest(loop_wall_ms(), agent->conf.sample);
+
+	if (take_sample(agent) && wall % agent->conf.interval == 0)
+		end_interval(agent, wall);
+}
+
+static void slice(void *ctx)
+{
+	struct agent *agent = ctx;
+
+	if (!scan_slice(agent->scan))
+		return;
+	agent->walking = false;
+	loop_timer_once(agent->slice_timer, -1);
+}
+
+static void scan(void *ctx)
+{
+	struct agent *agent = ctx;
+
+	if (agent->walking) /* a large table takes longer than the configured time */
+		return;
+	agent->walking = true;
+	scan_begin(agent->scan);
+	loop_timer_every(agent->slice_timer, SCAN_PACE_MS);
+	slice(agent);
+}
+
+static void watchdog(void *ctx)
+{
+	struct agent *agent = ctx;
+	const char *fault = health_fault(&agent->health);
+
+	notify_send("WATCHDOG=1\nSTATUS=%s", fault ? fault : "the data path is well");
+}
+
+int sampling_start(struct agent *agent)
+{
+	uint32_t watchdog_ms = notify_watchdog_ms();
+
+	agent->walking = false;
+	agent->began_ms = loop_monotonic_ms();
+	agent->sweep_seen_ms = agent->counters_seen_ms = agent->began_ms;
+	interval_begin(&agent->interval);
+	agent->interval.rate_min_ms = agent->conf.sample / 5 * 4;
+	agent->slice_timer = loop_timer(agent->loop, slice, agent);
+	agent->scan_timer = loop_wall_timer(agent->loop, agent->conf.scan, scan, agent);
+	agent->sample_timer = loop_wall_timer(agent->loop, agent->conf.sample, sample, agent);
+	agent->watchdog = loop_timer(agent->loop, watchdog, agent);
+	if (agent->slice_timer < 0 || agent->scan_timer < 0 || agent->sample_timer < 0 ||
+	    agent->watchdog < 0)
+		return -1;
+	if (watchdog_ms)
+		loop_timer_every(agent->watchdog, watchdog_ms);
+	scan(agent);
+	take_sample(agent);
+	return 0;
+}
+
+void sampling_stop(struct agent *agent)
+{
+	loop_timer_free(agent->loop, agent->slice_timer);
+	loop_timer_free(agent->loop, agent->scan_timer);
+	loop_timer_free(agent->loop, agent->sample_timer);
+	loop_timer_free(agent->loop, agent->watchdog);
+	agent->slice_timer = agent->scan_timer = agent->sample_timer = agent->watchdog = -1;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "source.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "err.h"
+
+/*
+ * A map that is open lives on: the timer of the sweep and the locks of a NAT
+ * that was unloaded are not the agent's to keep.
+ */
+static void close_unused(struct nat *nat)
+{
+	static const enum nat_map used[] = { NAT_MAP_flow_table, NAT_MAP_config,   NAT_MAP_ext_pool,
+					     NAT_MAP_host_ports, NAT_MAP_counters, NAT_MAP_records,
+					     NAT_MAP_agent };
+
+	for (int i = 0; i < NAT_MAPS; i++) {
+		bool keep = false;
+
+		for (unsigned int j = 0; j < sizeof(used) / sizeof(*used); j++)
+			keep |= used[j] == (enum nat_map)i;
+		if (!keep) {
+			close(nat->map[i]);
+			nat->map[i] = -1;
+		}
+	}
+}
+
+static uint32_t usable_ports(const struct natxdp_pool *pool, const struct natxdp_host_ports *host)
+{
+	uint32_t usable = 0;
+
+	for (uint32_t port = pool->port_min; pool->addr && port <= pool->port_max; port++)
+		usable += !(host->word[port / 64] >> (port % 64) & 1);
+	return usable;
+}
+
+int source_refresh(struct source *source)
+{
+	struct natxdp_host_ports host;
+	__u32 zero = 0;
+	int ret;
+
+	if (bpf_map_lookup_elem(source->nat.map[NAT_MAP_config], &zero, &source->nat.config) ||
+	    bpf_map_lookup_elem(source->nat.map[NAT_MAP_host_ports], &zero, &host))
+		return -errno;
+	ret = nat_read_pool(&source->nat, &source->pool);
+	for (unsigned int i = 0; !ret && i < source->pool.count; i++)
+		source->usable_ports[i] = usable_ports(&source->pool.item[i], &host);
+	return ret;
+}
+
+int source_open(struct source *source, const char *pin_dir, struct err *err)
+{
+	int ret;
+
+	memset(source, 0, sizeof(*source));
+	ret = nat_open(&source->nat, pin_dir, err);
+	if (ret)
+		return ret;
+	close_unused(&source->nat);
+	instance_look(&source->instance, pin_dir);
+	source->agent = mmap(NULL, sizeof(*source->agent), PROT_READ | PROT_WRITE, MAP_SHARED,
+			     source->nat.map[NAT_MAP_agent], 0);
+	if (source->agent == MAP_FAILED) {
+		source->agent = NULL;
+		ret = err_set(err, STATUS_KERNEL, errno, "map agent: cannot mmap: %s",
+			      strerror(errno));
+		goto fail;
+	}
+	ret = table_open(&source->table, &source->nat, TABLE_READ);
+	if (!ret)
+		ret = source_refresh(source);
+	if (ret) {
+		err_set(err, STATUS_KERNEL, ret, "%s: the maps cannot be read: %s", pin_dir,
+			strerror(-ret));
+		goto fail;
+	}
+	source->keep = keep_open(source->agent);
+	return 0;
+fail:
+	source_close(source);
+	return ret;
+}
+
+void source_close(struct source *source)
+{
+	if (source->agent)
+		munmap(source->agent, sizeof(*source->agent));
+	table_close(&source->table);
+	nat_close(&source->nat);
+	memset(source, 0, sizeof(*source));
+}
+
+bool source_is_inactive(const struct source *source)
+{
+	return !source->nat.config.active;
+}

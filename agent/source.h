@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The NAT that the agent looks at: its maps, open and mmapped. */
+#ifndef NATXDP_AGENT_SOURCE_H
+#define NATXDP_AGENT_SOURCE_H
+
+#include <stdbool.h>
+
+#include "instance.h"
+#include "keep.h"
+#include "nat.h"
+#include "pool.h"
+#include "table.h"
+
+struct source {
+	struct nat nat;
+	struct table table;
+	struct natxdp_agent *agent; /* mmapped for writing */
+	struct keep *keep;
+	struct instance instance; /* as it was when it was opened */
+	struct pool pool;
+	uint32_t usable_ports[NATXDP_POOL_MAX];
+};
+
+/* Opens by name, so with the rights for that; all later reading is by descriptor. */
+int source_open(struct source *source, const char *pin_dir, struct err *err);
+void source_close(struct source *source);
+
+/* What may change while it runs. Returns 0 or -errno. */
+int source_refresh(struct source *source);
+
+/* The NAT was unloaded: its maps are only kept by whoever has them open. */
+bool source_is_inactive(const struct source *source);
+
+#endif
