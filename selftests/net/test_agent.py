@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+"""The agent: what it says is what the traffic was."""
+
+import contextlib
+import signal
+import subprocess
+
+import pytest
+from agent import NATXDPD, Agent
+from lab import Lab, wait_until
+from probes import UdpServer, echoed, tcp_pair, udp_client
+
+PORT = 9000
+
+
+def settled(agent: Agent, name: str, value: float) -> None:
+    wait_until(lambda: agent.metrics().get(name) == value, f"{name} is {value}", 8)
+
+
+def test_counts_of_tcp(lab: Lab) -> None:
+    agent = Agent(lab)
+    with contextlib.ExitStack() as stack:
+        for i in range(3):
+            stack.enter_context(tcp_pair(lab["c1"], lab["s1"], lab.server, PORT + i))
+        settled(agent, "natxdp_connections_established_total", 3)
+        settled(agent, "natxdp_active_connections", 3)
+        metrics = agent.metrics()
+    assert metrics["natxdp_connection_attempts_total"] == 3
+    assert metrics["natxdp_flows"] == 3
+    assert metrics["natxdp_flows_opened_total"] == 3
+    assert metrics["natxdp_idle_timeouts_total"] == 0
+    settled(agent, "natxdp_active_connections", 0)
+    stats = lab.box.stats()["reasons"]
+    settled(agent, "natxdp_packets_out_to_destination_total",
+            stats["out_forwarded"]["packets"] + stats["out_via_kernel"]["packets"])
+    metrics = agent.metrics()
+    assert metrics["natxdp_bytes_out_to_source_total"] == (
+        stats["in_forwarded"]["bytes"] + stats["in_via_kernel"]["bytes"])
+    assert metrics["natxdp_bytes_in_from_source_total"] == metrics[
+        "natxdp_bytes_out_to_destination_total"]
+
+
+def test_attempt_without_an_answer(lab: Lab) -> None:
+    """A SYN that is repeated is one attempt."""
+    agent = Agent(lab)
+    lab["s1"].run("nft", "add table ip t; add chain ip t in { type filter hook input priority 0; }; "
+                  f"add rule ip t in tcp dport {PORT} drop")
+    try:
+        sock = lab["c1"].socket(2, 1)
+        sock.settimeout(2.5)
+        with pytest.raises(TimeoutError):
+            sock.connect((lab.server, PORT))
+    finally:
+        lab["s1"].run("nft", "delete table ip t")
+    settled(agent, "natxdp_connection_attempts_total", 1)
+    metrics = agent.metrics()
+    assert metrics["natxdp_connections_established_total"] == 0
+    assert metrics["natxdp_packets_in_from_source_total"] >= 2
+
+
+@pytest.mark.load("--tcp-established-timeout", 1)
+def test_idle_timeout(lab: Lab) -> None:
+    """One connection is forgotten, another is closed: only the first one counts."""
+    agent = Agent(lab)
+    with tcp_pair(lab["c1"], lab["s1"], lab.server, PORT):
+        with tcp_pair(lab["c1"], lab["s1"], lab.server, PORT + 1):
+            pass
+        settled(agent, "natxdp_idle_timeouts_total", 1)
+        settled(agent, "natxdp_active_connections", 0)
+        assert agent.metrics()["natxdp_idle_timeouts_total"] == 1
+
+
+@pytest.mark.load("--port-range", "2000-2001")
+def test_no_port_left(lab: Lab) -> None:
+    agent = Agent(lab)
+    UdpServer(lab["s1"], PORT)
+    socks = [udp_client(lab["c1"], lab.server, PORT) for _ in range(3)]
+    assert echoed(socks[0]) and echoed(socks[1])
+    socks[2].send(b"no port for this")
+    settled(agent, "natxdp_port_allocation_errors_total", 1)
+    settled(agent, "natxdp_port_use_percent", 100)
+    metrics = agent.metrics()
+    assert metrics["natxdp_packets_dropped_total"] == 1
+    assert metrics["natxdp_packets_in_from_source_total"] == 3
+    assert metrics["natxdp_packets_out_to_destination_total"] == 2
+    assert metrics['natxdp_address_port_use_percent{address="203.0.113.1"}'] == 100
+
+
+def test_text_is_what_others_read(lab: Lab) -> None:
+    agent = Agent(lab)
+    UdpServer(lab["s1"], PORT)
+    assert echoed(udp_client(lab["c1"], lab.server, PORT))
+    done = subprocess.run(["promtool", "check", "metrics"], input=agent.text(),
+                          capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = agent.ns.run("curl", "-s", "-H", "Accept: application/openmetrics-text",
+                        "http://127.0.0.1:9469/metrics").stdout
+    assert text.endswith("# EOF\n")
+    assert "# TYPE natxdp_idle_timeouts counter\n" in text
+    assert "\nnatxdp_idle_timeouts_total{" in text
+
+
+def test_health_tells_the_truth(lab: Lab) -> None:
+    agent = Agent(lab)
+    assert agent.get("/healthz") == (200, "ok\n")
+    assert agent.get("/readyz") == (200, "ok\n")
+    assert agent.get("/nothing")[0] == 404
+    lab["nat"].ip("link set eth0 xdp off", check=False)
+    subprocess.run(["bpftool", "link", "detach", "pinned",
+                    str(lab.pin_dir / "links" / "eth0")], check=True)
+    wait_until(lambda: agent.get("/healthz")[0] == 503, "it is ill", 5)
+    assert "interfaces" in agent.get("/healthz")[1]
+    assert agent.status()["health"]["attached"] == 1
+
+
+def test_counts_go_on_after_a_kill(lab: Lab) -> None:
+    """No packet is lost, and no count jumps or begins anew."""
+    agent = Agent(lab)
+    UdpServer(lab["s1"], PORT)
+    sock = udp_client(lab["c1"], lab.server, PORT)
+    assert all(echoed(sock) for _ in range(50))
+    settled(agent, "natxdp_packets_out_to_source_total", 50)
+    agent.kill(signal.SIGKILL)
+    assert all(echoed(sock) for _ in range(50))
+    agent.start()
+    settled(agent, "natxdp_packets_out_to_source_total", 100)
+    metrics = agent.metrics()
+    assert metrics["natxdp_agent_starts_total"] == 2
+    assert metrics["natxdp_flows_opened_total"] == 1
+
+
+def test_ends_with_the_nat_and_comes_back(lab: Lab) -> None:
+    agent = Agent(lab)
+    wait_until(lambda: agent.status()["uptime_ms"] > 5000, "it runs for a while", 8)
+    lab.box.unload()
+    assert agent.process.wait(15) == 0
+    lab.box.load()
+    agent.start()
+    assert agent.metrics()["natxdp_agent_starts_total"] == 1
+
+
+def test_has_no_rights(lab: Lab) -> None:
+    agent = Agent(lab)
+    status = dict(
+        line.split(":\t", 1)
+        for line in open(f"/proc/{agent.process.pid}/status").read().splitlines() if ":\t" in line
+    )
+    assert status["Uid"].split() == ["65534"] * 4
+    assert status["CapEff"] == status["CapPrm"] == status["CapBnd"] == "0" * 16
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2"
+
+
+def test_reload(lab: Lab) -> None:
+    """A wrong file changes nothing; a right one is in force, and counts go on."""
+    agent = Agent(lab)
+    UdpServer(lab["s1"], PORT)
+    assert echoed(udp_client(lab["c1"], lab.server, PORT))
+    agent.conf["scan"] = "never"
+    agent.write()
+    agent.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "stays as it was" in agent.messages(), "it is refused")
+    agent.conf |= {"scan": 1, "nat_id": "other"}
+    agent.write()
+    agent.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: agent.status()["nat_id"] == "other", "the new name is in force")
+    settled(agent, "natxdp_packets_out_to_source_total", 1)
+    assert agent.kill(signal.SIGTERM) == 0
+
+
+def test_wrong_configuration_is_named(lab: Lab) -> None:
+    for line, said in [
+        ("interval = 7", "not a multiple of sample"),
+        ("records = close", "nowhere to write them"),
+        ("http_cert = /x", "one without the other"),
+        ("cloudwatch_metrics = basic", "zone"),
+        ("http_listen = here", "not ADDRESS:PORT"),
+        ("nonsense = 1", "no such key"),
+    ]:
+        file = lab.scratch / "wrong.conf"
+        file.write_text(line + "\n")
+        done = lab["nat"].run(NATXDPD, "-n", "-c", file, check=False)
+        assert done.returncode == 2 and said in done.stderr, (line, done.stderr)

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+"""What the agent costs over a million flows, at the intervals that it has by default.
+
+test-timeout: 240
+"""
+
+import time
+
+import pytest
+from agent import Agent
+from lab import Lab, wait_until
+from probes import helper
+
+FLOWS = 1_000_000
+SECONDS = 65  # two walks over the table, one interval
+
+
+@pytest.mark.load("--max-flows", 1_200_000, "--udp-timeout", "2h")
+def test_a_million_flows(lab: Lab) -> None:
+    lab["nat"].ip("route replace 10.79.0.0/16 via 10.77.0.11")
+    lab["outrouter"].ip("route replace blackhole 192.0.2.0/24")
+    try:
+        lab["c1"].run(
+            helper("udp_flows"), "--device", "eth0", "--gateway", lab["nat"].mac("eth1"),
+            "--host", "10.79.0.1", "--hosts", 32, "--flows", FLOWS, "--to",
+            ",".join(f"192.0.2.{n}:53" for n in range(1, 101)), "--unanswered", 100_000,
+            timeout=100)
+        agent = Agent(lab, interval=60, sample=10, scan=30, talkers=10)
+        wait_until(lambda: agent.metrics().get('natxdp_protocol_flows{protocol="udp"}', 0)
+                   >= 0.99 * FLOWS, "the first walk is done", 30)
+        before, start = agent.cpu_seconds(), time.monotonic()
+        time.sleep(SECONDS)
+        share = 100 * (agent.cpu_seconds() - before) / (time.monotonic() - start)
+        memory = agent.memory()
+    finally:
+        lab["nat"].ip("route del 10.79.0.0/16")
+    print(f"{lab.box.status()['flows']['now']} flows: {share:.2f} % of a core, "
+          f"{memory['other'] / 2**20:.1f} MiB beside the table")
+    assert memory["other"] <= 64 << 20
+    assert share <= 2
