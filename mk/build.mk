@@ -60,9 +60,8 @@ c_sources = $(filter-out %.bpf.c,$(wildcard selftests/$(1)/*.c))
 test_sources = $(filter selftests/$(1)/test_%,$(call c_sources,$(1)))
 test_programs = $(patsubst selftests/$(1)/test_%.c,$(OUT)/selftests/$(1)/%,$(call test_sources,$(1)))
 shared_objects = $(patsubst %.c,$(OUT)/%.o,$(filter-out selftests/$(1)/test_%,$(call c_sources,$(1))))
-AGENT_UNITS := $(patsubst selftests/unit/test_%.c,$(OUT)/selftests/unit/%,$(shell \
-	grep -l '^#include "agent/' selftests/unit/test_*.c))
-UNIT_PROGRAMS := $(call test_programs,unit)
+UNIT_PROGRAMS := $(if $(filter build,$(OUT)),$(call test_programs,unit),$(filter-out \
+	%/agent,$(call test_programs,unit)))
 PROG_PROGRAMS := $(call test_programs,prog)
 NET_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(call c_sources,net))
 VM_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(call c_sources,vm))

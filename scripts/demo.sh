@@ -285,6 +285,26 @@ print_commands()
 	echo
 }
 
+# The agent as it runs on a gateway, and some of what it says.
+run_agent()
+{
+	local tries
+
+	printf 'pin_dir = %s\nuser = nobody\nzone = demo\nsample = 1\ninterval = 10\nscan = 1\n' \
+		"$pins" >"$scratch/natxdpd.conf"
+	in_ns "$nat" "${natxdp}d" -c "$scratch/natxdpd.conf" 2>"$scratch/natxdpd.log" &
+	for ((tries = 0; tries < 50; tries++)); do
+		in_ns "$nat" curl -sf http://127.0.0.1:9469/metrics >"$scratch/metrics" &&
+			grep -q '^natxdp_active_connections' "$scratch/metrics" && break
+		sleep 0.2
+	done
+	grep -E '^natxdp_(flows|active|connection|bytes_|packets_out|healthy)' "$scratch/metrics" || {
+		cat "$scratch/natxdpd.log"
+		die "the agent does not answer"
+	}
+	printf '/healthz: %s\n' "$(in_ns "$nat" curl -s http://127.0.0.1:9469/healthz)"
+}
+
 leave_up()
 {
 	if [[ -t 0 ]]; then
@@ -328,6 +348,9 @@ heading "ICMP: ping $server_addr"
 in_ns "$client" ping -q -c 3 -i 0.2 -W 5 "$server_addr" | sed -n '/packets transmitted/p; /^rtt/p'
 
 show_state
+
+heading "The agent: curl localhost:9469/metrics"
+run_agent
 
 if [[ -n $keep ]]; then
 	leave_up
