@@ -404,13 +404,15 @@ __noinline int open_hairpin(struct xdp_md *ctx, struct open_request *req)
 	p->out.new_dport = other->sport;
 	p->out.pool = external->pool;
 	in->pool = external->pool;
-	if (err < 0)
+	if (err < 0) {
 		slot = err;
-	else if (filtering == NATXDP_FILTERING_ADDRESS_DEPENDENT &&
-		 !open_invitation(&req->key, external->new_saddr))
+		p->out.flags &= ~NATXDP_FLOW_HAIRPIN; /* the other mapping is not held */
+	} else if (filtering == NATXDP_FILTERING_ADDRESS_DEPENDENT &&
+		   !open_invitation(&req->key, external->new_saddr)) {
 		slot = -EPERM;
-	else
+	} else {
 		slot = host_owns(ctx, &in->key) ? -EADDRNOTAVAIL : pair_claim(p);
+	}
 	if (slot < 0)
 		return open_undo(p, slot);
 	flow_opened(slot);

@@ -154,6 +154,9 @@ static void fresh_inbound(struct forecasts *all)
 	}
 	if (no || !yes)
 		outcome_drop(all, NATXDP_DROP_UNSOLICITED);
+	/* what let it in to the last owner of the external end, who is blocked, is not swept yet */
+	if (!yes && m->blocked && m->options.port_max)
+		outcome_drop(all, NATXDP_DROP_BLOCKED);
 	if (!yes)
 		return;
 	map = &m->mappings[mapping];

@@ -365,6 +365,7 @@ struct model_flow *model_open(struct model *m, const struct model_flow *flow)
 	const struct model_way *out = &flow->way[MODEL_OUT];
 	struct model_flow *f;
 	unsigned int i;
+	int mapping = -1;
 
 	for (i = m->flow_count; i-- > 0;) { /* those in the way have been judged to be gone */
 		const struct model_way *in = &m->flows[i].way[MODEL_IN];
@@ -375,14 +376,15 @@ struct model_flow *model_open(struct model *m, const struct model_flow *flow)
 			model_close(m, &m->flows[i]);
 	}
 	learn_pair(m, flow);
+	if (m->options.mapping) /* before there is a place for the flow: it may close others */
+		mapping = open_mapping(m, flow);
 	assert(m->flow_count < MODEL_FLOWS);
 	f = &m->flows[m->flow_count++];
 	*f = *flow;
-	f->mapping = -1;
+	f->mapping = mapping;
 	f->target = -1;
 	f->used = m->before;
 	if (m->options.mapping) {
-		f->mapping = open_mapping(m, f);
 		m->mappings[f->mapping].holders++;
 		model_sends(m, f->proto, out->src, out->dst.addr)->holders++;
 	}

@@ -112,6 +112,36 @@ static uint32_t given_out(struct box *box)
 	return first.used;
 }
 
+/* Opens a flow from a router, or takes the one that is there. Returns the way of its answers. */
+static unsigned int next_hop_of(struct box *box, uint32_t n, uint16_t sport)
+{
+	struct frame f = from_router(n);
+	struct natxdp_flow in;
+	struct natxdp_key key;
+	struct output out;
+
+	f.sport = sport;
+	box_run(box, BOX_INSIDE, &f, &out);
+	assert_int_equal(out.reason, NATXDP_OUT_FORWARDED);
+	key = box_key(BOX_OUTSIDE, IPPROTO_UDP, out.f.daddr, out.f.dport, out.f.saddr, out.f.sport);
+	assert_true(box_flow(box, &key, &in));
+	return in.next_hop;
+}
+
+static const uint8_t other_router[6] = { 2, 8, 8, 8, 8, 8 };
+
+static void by_other_router(struct box *box, uint32_t n)
+{
+	struct frame f = from_router(n);
+	struct output out;
+
+	f.daddr++;
+	f.dport++;
+	memcpy(f.src_mac, other_router, 6);
+	box_run(box, BOX_INSIDE, &f, &out);
+	assert_int_equal(out.reason, NATXDP_OUT_FORWARDED);
+}
+
 /*
  * As a large network whose hosts come and go, more of them than the table
  * holds, while some flows live on: on their packets, or by the skin of their
@@ -137,6 +167,8 @@ static void churn(uint32_t mapping)
 	for (i = 0; i < KEPT; i++) {
 		assert_int_equal(opens(box, i, &out), NATXDP_OUT_FORWARDED);
 		kept[i] = answer_to(&out);
+		if (mapping) /* and with a flow that will not live, by another router */
+			by_other_router(box, i);
 	}
 	for (n = KEPT; n < COMING;) {
 		if (opens(box, n, &out) == NATXDP_OUT_FORWARDED) {
@@ -154,6 +186,8 @@ static void churn(uint32_t mapping)
 		for (i = 0; i < KEPT; i++)
 			goes_to_router(box, &kept[i], i);
 	}
+	/* who has taken an entry over is found again by it: its next flow needs no other */
+	assert_int_equal(next_hop_of(box, n - 1, SPORT), next_hop_of(box, n - 1, SPORT + 1));
 	print_message("# %u neighbours, table full %u times\n", COMING, full);
 	assert_in_range(given_out(box), NATXDP_NEXT_HOPS_MAX - 1, NATXDP_NEXT_HOPS_MAX);
 	for (i = 0; i < KEPT; i++) {
@@ -161,7 +195,9 @@ static void churn(uint32_t mapping)
 		if (!mapping)
 			continue;
 		kept[i].saddr = addr(OTHER_SERVER); /* invited: by the mapping's next hop */
-		goes_to_router(box, &kept[i], i);
+		box_run(box, BOX_OUTSIDE, &kept[i], &out);
+		assert_int_equal(out.reason, NATXDP_IN_FORWARDED);
+		assert_memory_equal(out.f.dst_mac, other_router, 6);
 	}
 	box_close(box);
 }

@@ -379,6 +379,40 @@ static void test_sockets_before_invitations(void **state)
 	box_close(box);
 }
 
+/*
+ * The host talks with an inside host from its external address, from a port
+ * that is the external end of another inside host: what the two of them say
+ * to each other would look the same.
+ */
+static void test_hairpin_beside_a_socket(void **state)
+{
+	struct box_options options = { .port_min = PORT,
+				       .port_max = PORT + 1,
+				       .mapping = NATXDP_MAPPING_ENDPOINT_INDEPENDENT,
+				       .filtering = NATXDP_FILTERING_ENDPOINT_INDEPENDENT,
+				       .features = NATXDP_HAIRPIN };
+	struct box *box = box_open(&options);
+	struct frame a = from_inside(IPPROTO_UDP, 100), b = from_inside(IPPROTO_UDP, 200);
+	struct output out;
+	int fd = make_socket(SOCK_DGRAM);
+
+	(void)state;
+	box_run(box, BOX_SINGLE, &a, &out);
+	assert_int_equal(out.reason, NATXDP_OUT_FORWARDED);
+	assert_int_equal(reason_of(box, BOX_SINGLE, &b), NATXDP_OUT_FORWARDED);
+	/* from who has PORT to the other one */
+	if (out.f.sport != PORT)
+		a.sport = 200;
+	bind_to(fd, EXTERNAL, PORT);
+	connect_to(fd, HOST, a.sport == 200 ? 100 : 200);
+	a.daddr = addr(EXTERNAL);
+	a.dport = PORT + 1;
+	assert_int_equal(reason_of(box, BOX_SINGLE, &a), NATXDP_REPLY_NO_PORT);
+	close(fd);
+	assert_int_equal(reason_of(box, BOX_SINGLE, &a), NATXDP_OUT_FORWARDED);
+	box_close(box);
+}
+
 static void errors(struct box *box, unsigned int i)
 {
 	struct frame quoted = { .proto = sockets[i].proto,
@@ -428,6 +462,7 @@ int main(void)
 		cmocka_unit_test(test_mappings),
 		cmocka_unit_test(test_flows_go_on),
 		cmocka_unit_test(test_sockets_before_invitations),
+		cmocka_unit_test(test_hairpin_beside_a_socket),
 		cmocka_unit_test(test_errors_about_sockets),
 	};
 

@@ -301,6 +301,10 @@ static void make_error(struct traffic *t, struct traffic_packet *p)
 		if (quote[0] >> 4 == 4 && (quote[0] & 15) >= 5 && quoted >= (quote[0] & 15) * 4u) {
 			struct wire bare = { .kind = WIRE_BARE, .ip_len = (quote[0] & 15) * 4 };
 
+			/* the request 0 and the reply 0 have one key, see put() */
+			if (quote[9] == IPPROTO_ICMP && quoted >= bare.ip_len + 8 &&
+			    !wire_get16(quote + bare.ip_len + 4))
+				wire_put16(quote + bare.ip_len + 4, 1);
 			wire_mend(frame, &bare);
 		}
 	}
