@@ -226,7 +226,8 @@ static void hairpin(struct forecasts *all, int target)
 	how.fresh = fresh_flow(w, w->src, w->dst);
 	filter(m, target, from, &yes, &no);
 	if (mapping >= 0 ? !model_mapping_held(m, mapping) :
-			   model_is_draining(m, from) || model_lingers(m, &how.fresh))
+			   m->options.port_max || model_is_draining(m, from) ||
+				   model_lingers(m, &how.fresh))
 		from = 0; /* it may get, or have, another one */
 	if (m->options.two_armed && !routes_known(to->inside.addr))
 		outcome_drop(all, NATXDP_DROP_NO_ROUTE);

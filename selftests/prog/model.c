@@ -237,7 +237,8 @@ const char *model_refuses(struct model *m, const struct model_flow *flow, struct
 		return "the port is one of the host";
 	if (taken(m, flow, external, true))
 		return "the external end is in use";
-	if (paired && paired != external.addr && !model_lingers(m, flow) &&
+	/* of few ports, those of the paired address may all have been taken a moment ago */
+	if (paired && paired != external.addr && !m->options.port_max && !model_lingers(m, flow) &&
 	    has_room_at(m, flow, paired, false))
 		return "not the paired external address";
 	return NULL;

@@ -189,10 +189,13 @@ static const char *disagrees(struct run *r, struct forecast *fc)
 		return "another verdict";
 	if (r->out.bytes != r->wire.counted)
 		return "another number of bytes counted";
-	if (fc->learns && fc->opens) {
+	/* an answer does not show the external end of the flow that was opened before it */
+	if (fc->opens && (fc->learns || fc->frame != FRAME_TRANSLATED)) {
 		if (!chosen_end(r, fc, &external))
 			return "no external end";
-		why = model_refuses(&r->model, &fc->fresh, external);
+		if (!fc->learns && !wire_same(external, fc->fresh.way[MODEL_OUT].new_src))
+			return "another external end";
+		why = fc->learns ? model_refuses(&r->model, &fc->fresh, external) : NULL;
 		if (why)
 			return why;
 		forecast_learn(fc, external);
