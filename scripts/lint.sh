@@ -167,7 +167,8 @@ check_whitespace()
 {
 	local -a all
 
-	mapfile -t all < <(files)
+	# what a fuzzer has found is as it is
+	mapfile -t all < <(files | grep -v '^selftests/fuzz/seeds/')
 	! grep -nIE '[[:space:]]+$' "${all[@]}"
 }
 
