@@ -99,17 +99,18 @@ static void judge_driver(const struct nic_facts *nic, const struct nic_rule *rul
 		SAY(f->mend, "%s", rule->refuse ? rule->refuse : rule->advice);
 }
 
-static void judge_limits(const struct nic_facts *nic, const struct nic_rule *rule,
+static void judge_limits(const struct nic_facts *nic, const struct nic_rule *rule, bool pieces,
 			 struct findings *findings)
 {
+	uint32_t mtu_max = nic_mtu_max(rule, pieces);
 	struct nic_wants wants;
 	struct finding *f;
 
-	nic_wants(nic, rule, &wants);
+	nic_wants(nic, rule, pieces, &wants);
 	f = add_nic(findings, wants.mtu ? LEVEL_FIX : LEVEL_OK, STATUS_INTERFACE, nic, "mtu");
 	SAY(f->found, "%u", nic->mtu);
-	if (rule->mtu_max)
-		SAY(f->needed, "at most %u with XDP", rule->mtu_max);
+	if (mtu_max)
+		SAY(f->needed, "at most %u with XDP", mtu_max);
 	else
 		SAY(f->needed, "any");
 	if (wants.mtu)
@@ -176,7 +177,7 @@ static void judge_speed(const struct nic_facts *nic, struct findings *findings)
 	}
 }
 
-static void judge_nic(const struct facts *facts, unsigned int i, bool native,
+static void judge_nic(const struct facts *facts, unsigned int i, const struct settings *settings,
 		      struct findings *findings)
 {
 	const struct nic_facts *nic = &facts->nic[i];
@@ -188,9 +189,9 @@ static void judge_nic(const struct facts *facts, unsigned int i, bool native,
 	SAY(f->needed, "up");
 	if (!nic->up)
 		SAY(f->mend, "ip link set dev %s up", nic->name);
-	if (native) { /* generic XDP asks the driver for nothing */
+	if (settings->xdp_mode == XDP_MODE_NATIVE) { /* generic XDP asks the driver for nothing */
 		judge_driver(nic, rule, findings);
-		judge_limits(nic, rule, findings);
+		judge_limits(nic, rule, !settings->dispatcher, findings);
 	}
 	judge_speed(nic, findings);
 	f = add_nic(findings, facts->other_xdp[i] ? LEVEL_FAIL : LEVEL_OK, STATUS_STATE, nic,
@@ -342,7 +343,7 @@ void facts_judge(const struct facts *facts, const struct settings *settings,
 	findings->count = 0;
 	judge_kernel(facts, findings);
 	for (unsigned int i = 0; i < facts->nic_count; i++)
-		judge_nic(facts, i, settings->xdp_mode == XDP_MODE_NATIVE, findings);
+		judge_nic(facts, i, settings, findings);
 	judge_sysctls(facts, findings);
 	judge_way_out(facts, findings);
 	judge_ports(facts, settings, findings);

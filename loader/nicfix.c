@@ -132,7 +132,8 @@ static int find_wanted(const struct plan *plan, struct fix_list *wanted, struct 
 		if (ret)
 			return err_set(err, STATUS_INTERFACE, ret, "%s: cannot look at it: %s",
 				       name, strerror(-ret));
-		nic_wants(&nic, nic_rule_find(nic.driver, nic.version, kernel.release), &wants);
+		nic_wants(&nic, nic_rule_find(nic.driver, nic.version, kernel.release),
+			  !plan->settings->dispatcher, &wants);
 		if (wants.mtu)
 			add(wanted, name, FIX_MTU, nic.mtu, wants.mtu);
 		if (wants.queues)

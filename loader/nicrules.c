@@ -39,11 +39,15 @@ static const struct nic_rule rules[] = {
 	  .below = VERSION(2, 17, 2),
 	  .refuse = "it panics when an ENI is unplugged (amzn-drivers #379): needs 2.17.2, or one "
 		    "before 2.17" },
-	{ .driver = "ena", .version_of = VERSION_OF_DRIVER, .from = VERSION(2, 17, 2) },
+	{ .driver = "ena",
+	  .version_of = VERSION_OF_DRIVER,
+	  .from = VERSION(2, 17, 2),
+	  .mtu_page = 3498 },
 	{ .driver = "ena",
 	  .version_of = VERSION_OF_DRIVER,
 	  .from = VERSION(2, 14, 0),
-	  .half_queues = true },
+	  .half_queues = true,
+	  .mtu_page = 3498 },
 	{ .driver = "ena",
 	  .version_of = VERSION_OF_DRIVER,
 	  .from = VERSION(2, 13, 1),
@@ -64,17 +68,27 @@ static const struct nic_rule rules[] = {
 	  .advice = "frames stay behind in some of its versions (amzn-drivers #170, #279): use "
 		    "2.13.1 or newer" },
 	{ .driver = "ena", .version_of = VERSION_OF_KERNEL, .half_queues = true, .mtu_max = 3498 },
-	{ .driver = "virtio_net", .version_of = VERSION_OF_KERNEL, .from = VERSION(6, 3, 0) },
+	{ .driver = "virtio_net",
+	  .version_of = VERSION_OF_KERNEL,
+	  .from = VERSION(6, 3, 0),
+	  .mtu_page = 3506 },
 	{ .driver = "virtio_net", .version_of = VERSION_OF_KERNEL, .mtu_max = 3506 },
 	{ .driver = "veth", .version_of = VERSION_OF_KERNEL },
 	{ .driver = "ixgbe", .version_of = VERSION_OF_KERNEL, .mtu_max = 3046 },
-	{ .driver = "i40e", .version_of = VERSION_OF_KERNEL, .from = VERSION(6, 4, 0) },
+	{ .driver = "i40e",
+	  .version_of = VERSION_OF_KERNEL,
+	  .from = VERSION(6, 4, 0),
+	  .mtu_page = 3046 },
 	{ .driver = "i40e", .version_of = VERSION_OF_KERNEL, .mtu_max = 3046 },
-	{ .driver = "ice", .version_of = VERSION_OF_KERNEL, .from = VERSION(6, 3, 0) },
+	{ .driver = "ice",
+	  .version_of = VERSION_OF_KERNEL,
+	  .from = VERSION(6, 3, 0),
+	  .mtu_page = 3046 },
 	{ .driver = "ice", .version_of = VERSION_OF_KERNEL, .mtu_max = 3046 },
 	{ .driver = "mlx5_core",
 	  .version_of = VERSION_OF_KERNEL,
 	  .from = VERSION(6, 3, 0),
+	  .mtu_page = 3498,
 	  .no_lro = true },
 	{ .driver = "mlx5_core", .version_of = VERSION_OF_KERNEL, .mtu_max = 3498, .no_lro = true },
 };
@@ -123,11 +137,19 @@ const struct nic_rule *nic_rule_find(const char *driver, const char *version, co
 	return &unknown;
 }
 
-void nic_wants(const struct nic_facts *nic, const struct nic_rule *rule, struct nic_wants *wants)
+uint32_t nic_mtu_max(const struct nic_rule *rule, bool pieces)
 {
+	return pieces || rule->mtu_max ? rule->mtu_max : rule->mtu_page;
+}
+
+void nic_wants(const struct nic_facts *nic, const struct nic_rule *rule, bool pieces,
+	       struct nic_wants *wants)
+{
+	uint32_t mtu_max = nic_mtu_max(rule, pieces);
+
 	memset(wants, 0, sizeof(*wants));
-	if (rule->mtu_max && nic->mtu > rule->mtu_max)
-		wants->mtu = rule->mtu_max;
+	if (mtu_max && nic->mtu > mtu_max)
+		wants->mtu = mtu_max;
 	/* with one queue in all there is nothing to halve: no setting helps */
 	if (rule->half_queues && 2 * nic->queues > nic->queues_max && nic->queues_max > 1)
 		wants->queues = nic->queues_max / 2;

@@ -16,7 +16,8 @@ struct nic_rule {
 	enum version_of version_of;
 	uint32_t from, below; /* VERSION(); below 0: no end */
 	bool half_queues;     /* refuses unless twice the queues fit */
-	uint32_t mtu_max;     /* for a program that takes fragments; 0: whatever the NIC takes */
+	uint32_t mtu_max;     /* 0: whatever the NIC takes */
+	uint32_t mtu_page;    /* the same for programs that take no frames in pieces */
 	bool no_lro;	      /* refuses while LRO is on */
 	const char *refuse;   /* why this one must not be used, or NULL */
 	const char *advice;   /* or NULL */
@@ -42,6 +43,9 @@ struct nic_wants {
 	bool lro_off;
 };
 
-void nic_wants(const struct nic_facts *nic, const struct nic_rule *rule, struct nic_wants *wants);
+/* @pieces: the program takes frames in pieces, which those behind a dispatcher do not. */
+uint32_t nic_mtu_max(const struct nic_rule *rule, bool pieces);
+void nic_wants(const struct nic_facts *nic, const struct nic_rule *rule, bool pieces,
+	       struct nic_wants *wants);
 
 #endif

@@ -205,8 +205,9 @@ static void print_text(const struct status *status)
 	const struct natxdp_config *config = &status->instance.config;
 	char tag[TAG_TEXT];
 
-	printf("%-10s %s, %s, %s\n", "state", config->active ? "active" : "inactive", mode(status),
-	       xdp_mode_name(status->generic ? XDP_MODE_GENERIC : XDP_MODE_NATIVE));
+	printf("%-10s %s, %s, %s%s\n", "state", config->active ? "active" : "inactive",
+	       mode(status), xdp_mode_name(status->generic ? XDP_MODE_GENERIC : XDP_MODE_NATIVE),
+	       status->instance.link[0].dispatched ? ", behind a dispatcher" : "");
 	for (unsigned int i = 0; i < status->instance.link_count; i++) {
 		const struct instance_link *link = &status->instance.link[i];
 

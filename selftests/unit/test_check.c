@@ -176,9 +176,9 @@ static void lro_goes_off(void **state)
 	struct nic_wants wants;
 
 	(void)state;
-	nic_wants(&nic, nic_rule_find("mlx5_core", "6.12.1", "6.12.1"), &wants);
+	nic_wants(&nic, nic_rule_find("mlx5_core", "6.12.1", "6.12.1"), true, &wants);
 	assert_true(wants.lro_off && !wants.mtu && !wants.queues);
-	nic_wants(&nic, nic_rule_find("veth", "1.0", "6.12.1"), &wants);
+	nic_wants(&nic, nic_rule_find("veth", "1.0", "6.12.1"), true, &wants);
 	assert_false(wants.lro_off);
 }
 
@@ -350,6 +350,23 @@ static void generic_mode_asks_no_driver(void **state)
 	assert_int_equal(findings_status(&findings), STATUS_OK);
 }
 
+static void behind_a_dispatcher_frames_fit_one_page(void **state)
+{
+	static struct settings settings;
+	static struct findings findings;
+	struct facts facts = good_facts();
+
+	(void)state;
+	settings_init(&settings);
+	settings.dispatcher = true;
+	facts_judge(&facts, &settings, &findings);
+	assert_int_equal(findings_status(&findings), STATUS_INTERFACE);
+	assert_string_equal(find(&findings, "eth0 mtu")->mend, "ip link set dev eth0 mtu 3498");
+	facts.nic[0].mtu = 3498;
+	facts_judge(&facts, &settings, &findings);
+	assert_int_equal(findings_status(&findings), STATUS_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -359,6 +376,7 @@ int main(void)
 		cmocka_unit_test(versions),
 		cmocka_unit_test(each_precondition),
 		cmocka_unit_test(generic_mode_asks_no_driver),
+		cmocka_unit_test(behind_a_dispatcher_frames_fit_one_page),
 	};
 
 	return cmocka_run_group_tests_name("unit/check", tests, NULL, NULL);
