@@ -14,9 +14,10 @@
 
 int64_t record_time(const struct record_clock *clock, uint32_t tick)
 {
+	/* negative where the data plane was here since the clock was read */
 	int64_t ticks = (int32_t)(clock->tick - tick);
 
-	return clock->wall_ms - (ticks << NATXDP_TICK_SHIFT) / 1000000;
+	return clock->wall_ms - ticks * (1 << NATXDP_TICK_SHIFT) / 1000000;
 }
 
 const char *record_reason(const struct natxdp_record *r)

@@ -111,6 +111,8 @@ def test_health_tells_the_truth(lab: Lab) -> None:
     wait_until(lambda: agent.get("/healthz")[0] == 503, "it is ill", 5)
     assert "interfaces" in agent.get("/healthz")[1]
     assert agent.status()["health"]["attached"] == 1
+    assert "brought back" in lab.box.load().stdout
+    wait_until(lambda: agent.get("/healthz") == (200, "ok\n"), "it is well again", 5)
 
 
 def test_counts_go_on_after_a_kill(lab: Lab) -> None:

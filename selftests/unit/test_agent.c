@@ -198,6 +198,9 @@ static void records_say_how_it_ended(void **state)
 	cJSON *json;
 
 	(void)state;
+	assert_int_equal(record_time(&clock, 200), clock.wall_ms);
+	assert_int_equal(record_time(&clock, 260), clock.wall_ms + 1006);
+	assert_int_equal(record_time(&(struct record_clock){ 5000, 5 }, 0xfffffff6), 5000 - 251);
 	assert_string_equal(record_reason(&r), "fin");
 	r.state = NATXDP_STATE_TCP_RESET;
 	assert_string_equal(record_reason(&r), "rst");
