@@ -37,6 +37,7 @@ struct port_search {
 	__u32 no_room;
 	struct natxdp_key seed; /* of the random start */
 	int slot;		/* of the claimed entry, or -errno */
+	__u64 destination;	/* hash of; here, because the stack is full on Linux 6.1 */
 };
 
 static __always_inline int port_is_host(__u32 port)
@@ -111,10 +112,10 @@ static __always_inline void port_shuffle(struct port_search *s)
 }
 
 static __always_inline void port_search_crowded(struct port_walk *walk,
-						struct natxdp_port_hint *hint, __u64 destination,
-						__u32 now)
+						struct natxdp_port_hint *hint, __u32 now)
 {
 	struct port_search *s = walk->search;
+	__u64 destination = s->destination;
 	int known = hint->destination == destination;
 	long steps;
 
@@ -137,7 +138,6 @@ __noinline int port_claim(struct xdp_md *ctx, struct port_search *s, __u32 pool_
 	struct port_walk walk = { .search = s, .ctx = ctx };
 	struct natxdp_port_hint *hint;
 	struct natxdp_pool *pool;
-	__u64 destination;
 	__u32 now;
 	int known;
 
@@ -164,18 +164,18 @@ __noinline int port_claim(struct xdp_md *ctx, struct port_search *s, __u32 pool_
 	s->mask |= s->mask >> 8;
 	s->no_room = 0;
 
-	destination = port_hash(&s->in.key);
-	hint = port_hint_at(destination);
+	s->destination = port_hash(&s->in.key);
+	hint = port_hint_at(s->destination);
 	if (!hint)
 		return 0;
 	now = ticks_now();
-	known = hint->destination == destination;
+	known = hint->destination == s->destination;
 	if (known && hint->full_until && (__s32)(hint->full_until - now) > 0)
 		return 0;
 	port_shuffle(s);
 	bpf_loop(known ? PORT_TRIES_CROWDED : PORT_TRIES_RANDOM, port_try, &walk, 0);
 	if (s->slot == -EEXIST)
-		port_search_crowded(&walk, hint, destination, now);
+		port_search_crowded(&walk, hint, now);
 	return 0;
 }
 
