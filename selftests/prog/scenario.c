@@ -38,6 +38,7 @@ static const struct box_options table[SCENARIOS] = {
 	  .filtering = EIF,
 	  .features = HAIRPIN | OTHERS,
 	  .externals = 2,
+	  .egress_mtu = 1400,
 	  .timeout = 0.3 },
 	{ .two_armed = true,
 	  .mapping = EIM,

@@ -43,7 +43,7 @@ struct run {
 	struct forecasts forecasts;
 	uint8_t want[FRAME_MAX];
 	size_t want_len;
-	uint64_t replies, held_count;
+	uint64_t opened, replies, held_count;
 };
 
 static double seconds(void)
@@ -187,6 +187,8 @@ static const char *disagrees(struct run *r, struct forecast *fc)
 		return "another reason";
 	if (r->out.verdict != verdict_of(fc->reason, r))
 		return "another verdict";
+	if (r->opened != r->model.opened + fc->opens)
+		return fc->opens ? "no flow was opened" : "a flow was opened";
 	if (r->out.bytes != r->wire.counted)
 		return "another number of bytes counted";
 	/* an answer does not show the external end of the flow that was opened before it */
@@ -222,6 +224,7 @@ static void step(struct run *r)
 	r->model.before = seconds();
 	box_run_raw(r->box, r->packet.side, r->packet.data, r->packet.len, &r->out);
 	r->model.now = seconds();
+	r->opened = box_event(r->box, NATXDP_EVENT_FLOWS_OPENED);
 	r->forecasts.model = &r->model;
 	r->forecasts.side = r->packet.side;
 	r->forecasts.frame = r->packet.data;

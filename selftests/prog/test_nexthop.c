@@ -19,6 +19,7 @@
 
 #define SERVER "198.51.100.7"
 #define OTHER_SERVER "198.51.100.8"
+#define LINKED "203.0.113.50" /* a neighbour on the outside */
 
 enum {
 	ROOM = NATXDP_NEXT_HOPS_MAX - 2, /* without "back", and the router of the outside */
@@ -130,6 +131,8 @@ static unsigned int next_hop_of(struct box *box, uint32_t n, uint16_t sport)
 
 static const uint8_t other_router[6] = { 2, 8, 8, 8, 8, 8 };
 
+static const uint8_t linked_mac[6] = { 2, 0, 0, 0, 1, 50 };
+
 static void by_other_router(struct box *box, uint32_t n)
 {
 	struct frame f = from_router(n);
@@ -158,12 +161,21 @@ static void churn(uint32_t mapping)
 							    NATXDP_FILTERING_ENDPOINT_INDEPENDENT :
 							    NATXDP_FILTERING_ENDPOINT_DEPENDENT };
 	struct box *box = box_open(&options);
+	struct frame linked = from_router(0), linked_in;
 	double refreshed = seconds(), until = refreshed + 60;
 	struct frame kept[KEPT], in;
 	unsigned int full = 0;
 	struct output out;
 	uint32_t n, i;
 
+	assert_int_equal(system("ip neigh replace " LINKED
+				" lladdr 02:00:00:00:01:32 dev out0 nud permanent"),
+			 0);
+	/* a flow whose way out nobody else takes, and that lives on answers */
+	linked.daddr = addr(LINKED);
+	box_run(box, BOX_INSIDE, &linked, &out);
+	assert_memory_equal(out.f.dst_mac, linked_mac, 6);
+	linked_in = answer_to(&out);
 	for (i = 0; i < KEPT; i++) {
 		assert_int_equal(opens(box, i, &out), NATXDP_OUT_FORWARDED);
 		kept[i] = answer_to(&out);
@@ -183,12 +195,16 @@ static void churn(uint32_t mapping)
 		if (seconds() < refreshed + 1.2)
 			continue;
 		refreshed = seconds();
+		goes_to_router(box, &linked_in, 0);
 		for (i = 0; i < KEPT; i++)
 			goes_to_router(box, &kept[i], i);
 	}
 	/* who has taken an entry over is found again by it: its next flow needs no other */
 	assert_int_equal(next_hop_of(box, n - 1, SPORT), next_hop_of(box, n - 1, SPORT + 1));
 	print_message("# %u neighbours, table full %u times\n", COMING, full);
+	box_run(box, BOX_INSIDE, &linked, &out);
+	assert_int_equal(out.reason, NATXDP_OUT_FORWARDED);
+	assert_memory_equal(out.f.dst_mac, linked_mac, 6);
 	assert_in_range(given_out(box), NATXDP_NEXT_HOPS_MAX - 1, NATXDP_NEXT_HOPS_MAX);
 	for (i = 0; i < KEPT; i++) {
 		goes_to_router(box, &kept[i], i);
