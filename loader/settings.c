@@ -75,7 +75,7 @@ const struct setting settings_table[] = {
 	{ "dispatcher", &kind_flag, FIELD(dispatcher), "off",
 	  "attach by the dispatcher of libxdp, beside xdp-filter, xdpdump and other XDP programs; "
 	  "off is a link of its own, which is faster" },
-	{ "record_buffer", &kind_bytes, FIELD(record_buffer), "4M",
+	{ "record_buffer", &kind_bytes, FIELD(record_buffer), "512K",
 	  "room for flow records on their way to the agent, fixed while loaded; a power of two" },
 	{ "pin_dir", &kind_path, FIELD(pin_dir), "/sys/fs/bpf/natxdp",
 	  "where maps and links are pinned (on bpffs)" },
