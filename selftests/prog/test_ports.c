@@ -174,10 +174,12 @@ static void test_same_port(void **state)
  */
 static void test_random(void **state)
 {
-	enum { FLOWS = 20000, BINS = 64, SPAN = 61000 - 1024 };
+	enum { FLOWS = 20000, BINS = 64, SPAN = 61000 - 1024, SERVERS = 97 };
 	struct box_options options = { .max_flows = 32768 };
 	struct box *box = box_open(&options);
 	unsigned int port_bin[BINS] = { 0 }, step_bin[BINS] = { 0 }, i, last = 0, kept = 0;
+	uint16_t port[SERVERS] = { 0 }, step[SERVERS] = { 0 }, next, *p;
+	unsigned int repeated = 0;
 	double port_chi = 0, step_chi = 0, want = (double)FLOWS / BINS;
 	struct output out;
 	struct frame f;
@@ -185,12 +187,18 @@ static void test_random(void **state)
 	(void)state;
 	for (i = 0; i < FLOWS; i++) {
 		f = datagram(0, 1024 + i);
-		f.daddr += i % 97; /* so that ports run out for nobody */
+		f.daddr += i % SERVERS; /* so that ports run out for nobody */
 		box_run(box, BOX_SINGLE, &f, &out);
 		assert_int_equal(out.reason, NATXDP_OUT_FORWARDED);
 		port_bin[(out.f.sport - 1024) * BINS / SPAN]++;
 		step_bin[(out.f.sport + SPAN - last) % SPAN * BINS / SPAN]++;
 		kept += out.f.sport == f.sport;
+		/* to one server: a port must not follow from the two before it */
+		p = &port[i % SERVERS];
+		next = out.f.sport - *p;
+		repeated += next == step[i % SERVERS];
+		step[i % SERVERS] = next;
+		*p = out.f.sport;
 		last = out.f.sport;
 	}
 	for (i = 0; i < BINS; i++) {
@@ -199,6 +207,7 @@ static void test_random(void **state)
 	}
 	print_message("# chi-square of ports %.1f, of steps %.1f\n", port_chi, step_chi);
 	assert_true(port_chi < 140 && step_chi < 140);
+	assert_in_range(repeated, 0, 8);
 	assert_in_range(kept, 0, 10); /* the inside port shows nowhere */
 	box_close(box);
 }

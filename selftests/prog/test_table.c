@@ -206,6 +206,10 @@ static void test_closing_expires_early(void **state)
 	back.dport = out.f.sport;
 	back.tcp_flags = 0x12;
 	box_run(box, BOX_SINGLE, &back, &out);
+	f.tcp_flags = 0x10;
+	box_run(box, BOX_SINGLE, &f, &out);
+	/* established: the sweeper has been there, and means to come back in an hour */
+	assert_false(box_wait(box, 0, 3));
 	f.tcp_flags = 0x11;
 	box_run(box, BOX_SINGLE, &f, &out);
 	back.tcp_flags = 0x11; /* the second FIN comes from the outside */
