@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <linux/bpf.h>
 
@@ -302,6 +303,35 @@ static void test_end_changes_hands(void **state)
 	box_close(box);
 }
 
+/*
+ * The same when an inside end comes back with another external end: who it
+ * sends to may send to that, whatever is left of the old one.
+ */
+static void test_end_comes_back(void **state)
+{
+	enum { ENDS = 200, ROUNDS = 6 };
+	struct box_options options = { .mapping = EIM, .filtering = ADF, .timeout = 0.3 };
+	struct box *box = box_open(&options);
+	struct output out, in;
+	unsigned int round, i;
+
+	(void)state;
+	for (round = 0; round < ROUNDS; round++) {
+		for (i = 0; i < ENDS; i++) {
+			struct frame f = packet(IPPROTO_UDP, HOST, 1000 + i, SERVER, 53);
+			struct frame back = packet(IPPROTO_UDP, SERVER, 99, EXTERNAL, 0);
+
+			box_run(box, BOX_SINGLE, &f, &out);
+			assert_int_equal(out.reason, NATXDP_OUT_FORWARDED);
+			back.dport = out.f.sport;
+			box_run(box, BOX_SINGLE, &back, &in);
+			assert_int_equal(in.reason, NATXDP_IN_FORWARDED);
+		}
+		usleep(350000 + round * 150000); /* until the sweeper has seen a part of them */
+	}
+	box_close(box);
+}
+
 struct sender {
 	struct box *box;
 	int cpu;
@@ -361,6 +391,7 @@ int main(void)
 		cmocka_unit_test(test_expiry),
 		cmocka_unit_test(test_exhaustion),
 		cmocka_unit_test(test_end_changes_hands),
+		cmocka_unit_test(test_end_comes_back),
 		cmocka_unit_test(test_mappings_end_and_begin),
 	};
 
