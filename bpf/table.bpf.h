@@ -248,7 +248,7 @@ struct {
  */
 __noinline int flow_claim(const struct natxdp_flow *flow)
 {
-	__u32 slot = NATXDP_SLOT_NONE, inserts, key = 0;
+	__u32 slot = NATXDP_SLOT_NONE, inserts, nothing = 0, key = 0;
 	struct natxdp_home *home;
 	struct flow_lock *lock;
 	struct natxdp_flow *f;
@@ -264,8 +264,12 @@ __noinline int flow_claim(const struct natxdp_flow *flow)
 		return -EINVAL;
 	fetch_tags(home);
 	for (tries = 0; tries < CLAIM_TRIES; tries++) {
-		/* a full barrier: nothing of the search is read before */
-		inserts = __sync_fetch_and_add(&lock->inserts, 0);
+		/*
+		 * A full barrier: nothing of the search is read before. Clang makes a
+		 * plain load of adding what it knows to be nothing.
+		 */
+		barrier_var(nothing);
+		inserts = __sync_fetch_and_add(&lock->inserts, nothing);
 		if (flow_search(&flow->key, home) != NATXDP_SLOT_NONE) {
 			err = -EEXIST;
 			break;
@@ -280,9 +284,12 @@ __noinline int flow_claim(const struct natxdp_flow *flow)
 				 sizeof(*f) - sizeof(f->key));
 		bpf_spin_lock(&lock->lock);
 		if (lock->inserts == inserts) {
-			lock->inserts = inserts + 1;
-			/* what makes the entry findable: last, and as a full barrier */
+			/*
+			 * What makes the entry findable, as a full barrier, and only then the
+			 * count: who reads the new count must find the entry.
+			 */
 			__sync_lock_test_and_set(&f->key.word[1], flow->key.word[1]);
+			lock->inserts = inserts + 1;
 			bpf_spin_unlock(&lock->lock);
 			return slot;
 		}
