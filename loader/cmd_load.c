@@ -209,7 +209,7 @@ static int run(const struct arguments *arguments, const struct words *words,
 	ret = plan_make(plan, settings, arguments->iface, err);
 	if (ret)
 		goto free;
-	lock = rundir_lock(settings->pin_dir, err);
+	lock = rundir_lock(settings->pin_dir, LOCK_PATIENCE_MS, err);
 	if (lock < 0) {
 		ret = lock;
 		goto free;

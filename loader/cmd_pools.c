@@ -240,7 +240,7 @@ static int run(const char *pin_dir, const struct arguments *arguments, struct er
 /* So that a load does not write the same table. */
 static int run_locked(const char *pin_dir, const struct arguments *arguments, struct err *err)
 {
-	int lock = rundir_lock(pin_dir, err), ret;
+	int lock = rundir_lock(pin_dir, LOCK_PATIENCE_MS, err), ret;
 
 	if (lock < 0)
 		return lock;

@@ -111,7 +111,7 @@ int cmd_unload(int argc, char **argv, struct err *err)
 		ret = privilege_check(err);
 	if (ret)
 		return ret;
-	lock = rundir_lock(pin_dir, err);
+	lock = rundir_lock(pin_dir, LOCK_PATIENCE_MS, err);
 	if (lock < 0)
 		return lock;
 	instance_look(&instance, pin_dir);

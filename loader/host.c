@@ -146,7 +146,7 @@ bool host_follow(struct nat *nat, const char *pin_dir)
 	if (!view)
 		return false;
 	/* whoever loads starts a new watcher afterwards, which looks at everything */
-	lock = rundir_lock(pin_dir, &err);
+	lock = rundir_lock(pin_dir, 0, &err);
 	if (lock >= 0) {
 		if (follow(nat, pin_dir, view, &reload, &err))
 			log_error("%s", err.text);

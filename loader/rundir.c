@@ -7,12 +7,15 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "err.h"
 
 #define RUN_DIR "/run/natxdp"
 #define BPFFS_PREFIX "/sys/fs/bpf/"
+
+enum { LOCK_POLL_MS = 10 };
 
 void rundir_path(char path[RUN_PATH_MAX], const char *pin_dir, const char *kind)
 {
@@ -49,8 +52,23 @@ static bool is_current(int fd, const char *path)
 	return !fstat(fd, &opened) && !stat(path, &there) && opened.st_ino == there.st_ino;
 }
 
-int rundir_lock(const char *pin_dir, struct err *err)
+/* Returns the descriptor, -EBUSY if another one has it, or -errno and wrote @err. */
+static int try_lock(const char *path, struct err *err)
 {
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_set(err, STATUS_SYSTEM, errno, "%s: cannot open: %s", path,
+			       strerror(errno));
+	if (!flock(fd, LOCK_EX | LOCK_NB) && is_current(fd, path))
+		return fd;
+	close(fd);
+	return -EBUSY;
+}
+
+int rundir_lock(const char *pin_dir, unsigned int patience_ms, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_POLL_MS * 1000000 };
 	char path[RUN_PATH_MAX];
 	int fd, ret;
 
@@ -59,13 +77,14 @@ int rundir_lock(const char *pin_dir, struct err *err)
 		return err_set(err, STATUS_SYSTEM, ret, RUN_DIR ": cannot make it: %s",
 			       strerror(-ret));
 	rundir_path(path, pin_dir, "lock");
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_set(err, STATUS_SYSTEM, errno, "%s: cannot open: %s", path,
-			       strerror(errno));
-	if (!flock(fd, LOCK_EX | LOCK_NB) && is_current(fd, path))
-		return fd;
-	close(fd);
+	for (unsigned int waited = 0;; waited += LOCK_POLL_MS) {
+		fd = try_lock(path, err);
+		if (fd != -EBUSY)
+			return fd;
+		if (waited >= patience_ms)
+			break;
+		nanosleep(&pause, NULL);
+	}
 	return err_set(err, STATUS_STATE, EBUSY,
 		       "%s: another natxdp is loading or unloading: try again when it is done",
 		       pin_dir);

@@ -25,9 +25,12 @@ int rundir_make(void);
 
 /*
  * The lock that keeps two loaders apart; it is gone when the returned file
- * descriptor is closed, also by being killed. Refuses at once if it is taken.
+ * descriptor is closed, also by being killed. Refuses if it is taken for so long:
+ * the watcher has it for moments, when the host changes.
  */
-int rundir_lock(const char *pin_dir, struct err *err);
+enum { LOCK_PATIENCE_MS = 3000 };
+
+int rundir_lock(const char *pin_dir, unsigned int patience_ms, struct err *err);
 
 /* @forget removes the file too: nothing is loaded there any more. */
 void rundir_unlock(int fd, const char *pin_dir, bool forget);
