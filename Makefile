@@ -49,7 +49,7 @@ demo: ## install what is missing, build, and run traffic through a NAT; ARMS=1 K
 
 .PHONY: lint
 lint: ## check format, static analysis and the rules of the tree
-	@scripts/deps.sh lint
+	@scripts/deps.sh build lint
 	@scripts/lint.sh
 
 .PHONY: fmt

@@ -52,7 +52,7 @@ static __always_inline int next_hop_is(const struct natxdp_next_hop *nh,
 {
 	if (nh->ifindex != key->ifindex || nh->addr != key->addr)
 		return 0;
-	return key->addr || !__builtin_memcmp(nh->dst_mac, key->mac, sizeof(nh->dst_mac));
+	return key->addr || mac_equal(nh->dst_mac, key->mac);
 }
 
 /*

@@ -84,6 +84,14 @@ static __always_inline void mac_copy(void *to, const void *from)
 	t[2] = f[2];
 }
 
+/* Not __builtin_memcmp(): clang before 15 makes a call of it, which BPF has not. */
+static __always_inline int mac_equal(const void *a, const void *b)
+{
+	const __u16 *x = a, *y = b;
+
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
+}
+
 static __always_inline int icmp_is_error(__u8 type)
 {
 	return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED ||

@@ -140,7 +140,7 @@ static __always_inline __be32 reply_source(const struct xdp_md *ctx, __be32 sent
 	if (!cfg || bpf_map_lookup_elem(&own_addrs, &sent_to))
 		return sent_to;
 	dev = next_hop_dev(ctx->ingress_ifindex);
-	return cfg->dev_addr[dev < 0 ? 0 : dev % NATXDP_DEVS_MAX];
+	return cfg->dev_addr[dev < 0 ? 0 : (__u32)dev % NATXDP_DEVS_MAX];
 }
 
 /*
