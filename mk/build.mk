@@ -49,7 +49,7 @@ TEST_SKELETONS := $(patsubst %.bpf.c,build/%.skel.h,$(wildcard selftests/*/*.bpf
 # user space
 LOADER_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(filter-out loader/main.c,$(wildcard loader/*.c)))
 AWS_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard agent/aws/*.c))
-AGENT_OBJECTS := $(patsubst %.c,build/%.o,$(filter-out agent/main.c,$(wildcard agent/*.c)))
+AGENT_OBJECTS := $(patsubst %.c,build/%.o,$(filter-out agent/main.c,$(wildcard agent/*.c agent/ha/*.c)))
 PROGRAMS := $(OUT)/natxdp $(if $(filter build,$(OUT)),build/natxdpd)
 
 # tests: in unit and prog every test_NAME.c is a program NAME, in bench every
@@ -73,7 +73,7 @@ BENCH_SHARED := $(patsubst %.c,$(OUT)/%.o,$(filter-out $(BENCH_SOURCES),$(call c
 BENCH_PROGRAMS := $(BENCH_SOURCES:selftests/bench/bench_%.c=$(OUT)/selftests/bench/%)
 AWS_SANITIZED := $(patsubst %.c,build/sanitized/%.o,$(wildcard agent/aws/*.c))
 
-USER_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard loader/*.c agent/*.c agent/aws/*.c) \
+USER_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard loader/*.c agent/*.c agent/aws/*.c agent/ha/*.c) \
 	$(foreach ring,unit prog net vm aws bench,$(call c_sources,$(ring))))
 
 # natxdp alone is built for other architectures
