@@ -21,19 +21,29 @@ static __always_inline void mapping_key(const struct natxdp_key *flow, __be32 re
 	key->tenant = NATXDP_TENANT_MAPPING;
 }
 
+/* In the count of flows that hold a mapping: it is on its way out, and nobody may hold it. */
+#define MAPPING_CLOSED (1ull << 63)
+
 /* One flow more, unless the mapping is on its way out. Returns its entry or NULL. */
 static __always_inline struct natxdp_flow *mapping_hold(__u32 slot, const struct natxdp_key *key)
 {
 	struct natxdp_flow *f = flow_at(slot);
 
-	if (!f)
+	if (!f || __sync_fetch_and_add(&f->packets, 1) & MAPPING_CLOSED)
 		return NULL;
-	__sync_fetch_and_add(&f->packets, 1);
-	/* the sweeper marks first and counts then, here it is the other way round */
 	if (f->key.word[0] == key->word[0] && f->key.word[1] == key->word[1])
 		return f;
 	__sync_fetch_and_add(&f->packets, -1);
 	return NULL;
+}
+
+/*
+ * Nobody holds the mapping, and nobody will from here on: then it can be removed. Counting and
+ * closing are one step, so that a mapping never comes back after another one was made for its key.
+ */
+static __always_inline int mapping_close(struct natxdp_flow *f)
+{
+	return !__sync_val_compare_and_swap(&f->packets, 0, MAPPING_CLOSED);
 }
 
 /* One flow less; the sweeper does the rest. */

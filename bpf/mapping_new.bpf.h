@@ -15,7 +15,8 @@ __noinline int mapping_outlived(__u32 slot, const struct natxdp_flow *external, 
 	struct natxdp_flow *f = flow_at(slot), *peer;
 
 	if (!f || !external ||
-	    (f->new_saddr == external->new_saddr && f->new_sport == external->new_sport))
+	    (f->new_saddr == external->new_saddr && f->new_sport == external->new_sport) ||
+	    !mapping_close(f))
 		return 0;
 	peer = flow_peer(f);
 	if (peer)
@@ -37,7 +38,7 @@ __noinline int mapping_evict(const struct natxdp_key *in, __u32 now)
 	slot = flow_find(in);
 	f = slot == NATXDP_SLOT_NONE ? NULL : flow_at(slot);
 	peer = f ? flow_peer(f) : NULL;
-	if (!f || !peer || READ_ONCE(peer->packets))
+	if (!f || !peer || !mapping_close(peer))
 		return 0;
 	flow_remove(peer, f->peer, now);
 	return flow_remove(f, slot, now);

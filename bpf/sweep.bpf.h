@@ -48,30 +48,18 @@ static __always_inline __u32 flow_deadline(const struct natxdp_flow *out,
 	return timeout < NATXDP_TIMEOUTS ? seen + cfg->timeout[timeout] : seen;
 }
 
-/*
- * A mapping that nobody holds goes. Marked first, then counted again: a flow
- * that takes it at this moment counts first and looks at the mark then.
- */
+/* A mapping that nobody holds goes. */
 static __always_inline __u32 sweep_mapping(struct natxdp_flow *f, __u32 slot, __u32 now,
 					   __u32 timeout)
 {
-	struct natxdp_key key = f->key, dead;
-	struct natxdp_flow *peer;
+	struct natxdp_flow *peer = flow_peer(f);
 
-	peer = flow_peer(f);
-	if (READ_ONCE(f->packets)) { /* mapping_let_go() will ask for the sweeper */
+	if (!mapping_close(f)) { /* mapping_let_go() will ask for the sweeper */
 		if (peer)
 			next_hop_seen(peer->next_hop, now);
 		return now + timeout;
 	}
-	if (!flow_remove(f, slot, now))
-		return 0;
-	if (READ_ONCE(f->packets)) {
-		dead = key;
-		dead.proto = NATXDP_PROTO_DEAD;
-		flow_mark(f, &dead, key.proto);
-		return 0;
-	}
+	flow_remove(f, slot, now);
 	if (peer)
 		flow_remove(peer, f->peer, now);
 	return now + NATXDP_GRACE_TICKS;
