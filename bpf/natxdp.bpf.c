@@ -13,6 +13,7 @@
 #include "classify.bpf.h"
 #include "count.bpf.h"
 #include "frag.bpf.h"
+#include "hairpin.bpf.h"
 #include "icmp.bpf.h"
 #include "maps.bpf.h"
 #include "mss.bpf.h"
@@ -202,6 +203,33 @@ static __always_inline int forward(struct xdp_md *ctx, struct packet *pkt, __u32
 	struct natxdp_config *cfg = config_get();
 
 	return forward_by(ctx, pkt, flow_at(slot), slot, cfg);
+}
+
+/* Returns the slot of the flow's entry for this packet, or a reason as not_opened(). */
+static __always_inline int flow_open(struct xdp_md *ctx, struct open_request *req)
+{
+	struct natxdp_config *cfg = config_get();
+	int what;
+
+	if (!cfg)
+		return not_opened(NATXDP_DROP_INTERNAL);
+	what = classify(&req->key, req->kind, req->tcp_flags, cfg);
+	if (what >= 0)
+		return not_opened(what);
+	if (req->ttl <= 1 && what == CLASSIFY_LEAVING)
+		return not_opened(NATXDP_REPLY_TTL);
+	if (what != CLASSIFY_LEAVING && host_owns(ctx, &req->key))
+		return not_opened(NATXDP_PASS_HOST);
+	switch (what) {
+	case CLASSIFY_UNWANTED:
+		return not_opened(NATXDP_DROP_UNSOLICITED);
+	case CLASSIFY_INVITED:
+		return open_invited(ctx, req);
+	case CLASSIFY_HAIRPIN:
+		return open_hairpin(ctx, req);
+	default:
+		return open_leaving(ctx, req);
+	}
 }
 
 /* Returns the slot of a new flow, or the reason why there is none as not_opened(). */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Opening a flow: a packet that had no entry, and may get one. It leaves, or
- * it was invited (from the outside to a mapping), or it turns back on the box
- * to another inside host (hairpin).
+ * it was invited (from the outside to a mapping); or it turns back on the box
+ * to another inside host (hairpin.bpf.h).
  */
 #ifndef NATXDP_OPEN_BPF_H
 #define NATXDP_OPEN_BPF_H
@@ -248,13 +248,13 @@ __noinline int open_leaving(struct xdp_md *ctx, const struct open_request *req)
 
 /* The mapping that an external end belongs to, as its inbound entry; NULL if nobody may send. */
 static __always_inline struct natxdp_flow *open_invitation(const struct natxdp_key *key,
-							   __be32 remote)
+							   __be32 remote, __be16 port)
 {
 	struct natxdp_key in = *key;
 	__u32 slot;
 
 	in.saddr = remote;
-	in.sport = 0;
+	in.sport = port;
 	in.side = key->side ? NATXDP_SIDE_OUTSIDE : NATXDP_SIDE_SINGLE;
 	in.tenant = NATXDP_TENANT_MAPPING;
 	slot = flow_find(&in);
@@ -273,10 +273,12 @@ __noinline int open_invited(struct xdp_md *ctx, const struct open_request *req)
 
 	if (!req || !cfg || !p)
 		return not_opened(NATXDP_DROP_INTERNAL);
-	mapping = open_invitation(&req->key, cfg->filtering[class_of(req->key.proto)] ==
-							     NATXDP_FILTERING_ENDPOINT_INDEPENDENT ?
-						     0 :
-						     req->key.saddr);
+	mapping = open_invitation(&req->key,
+				  cfg->filtering[class_of(req->key.proto)] ==
+						  NATXDP_FILTERING_ENDPOINT_INDEPENDENT ?
+					  0 :
+					  req->key.saddr,
+				  0);
 	if (!mapping)
 		return not_opened(NATXDP_DROP_UNSOLICITED);
 	if (in_prefixes(&inside_nets, req->key.saddr))
@@ -329,121 +331,6 @@ __noinline int open_invited(struct xdp_md *ctx, const struct open_request *req)
 	}
 	flow_opened(slot);
 	return p->out.peer;
-}
-
-/* @addr on the stack: Linux 6.1 takes no argument of a global function as a key. */
-static __always_inline int open_blocked(__be32 addr)
-{
-	return bpf_map_lookup_elem(&blocked, &addr) != NULL;
-}
-
-/*
- * From an inside host to the mapped port of another one (RFC 4787, REQ-9): the
- * receiver sees the sender's external end. Both entries are on the inside.
- */
-__noinline int open_hairpin(struct xdp_md *ctx, struct open_request *req)
-{
-	struct natxdp_config *cfg = config_get();
-	struct natxdp_flow *target, *external, *in;
-	struct natxdp_key *other;
-	int to, back, slot, err;
-	__u32 filtering;
-	__u8 flags = NATXDP_FLOW_MAPPED | NATXDP_FLOW_HAIRPIN;
-	struct pair *p = pair_get();
-
-	if (!req || !cfg || !p)
-		return not_opened(NATXDP_DROP_INTERNAL);
-	other = &req->other;
-	target = open_invitation(&req->key, 0);
-	if (!target)
-		return not_opened(NATXDP_PASS_HOST);
-	*other = req->key;
-	other->saddr = target->new_daddr;
-	other->sport = target->new_dport;
-	if (open_blocked(req->key.saddr) || open_blocked(other->saddr))
-		return not_opened(NATXDP_DROP_BLOCKED);
-	if (req->key.proto == IPPROTO_TCP && !tcp_is_opening(req->tcp_flags))
-		return not_opened(NATXDP_DROP_UNSOLICITED);
-	if (req->ttl <= 1)
-		return not_opened(NATXDP_REPLY_TTL);
-	filtering = cfg->filtering[class_of(req->key.proto)];
-	if (filtering == NATXDP_FILTERING_ENDPOINT_DEPENDENT)
-		return not_opened(NATXDP_DROP_UNSOLICITED);
-	to = open_reach(ctx, req, target);
-	if (to < 0)
-		return to;
-	back = open_route(ctx, req, other->saddr, req->key.saddr, NATXDP_SIDE_INSIDE);
-	if (back < 0)
-		return back;
-	err = open_admit(cfg, req->key.saddr, &flags);
-	if (err)
-		return err;
-	err = open_mapping(ctx, &req->key, back);
-	external = err < 0 ? NULL : flow_at(err);
-	if (!external) {
-		if (flags & NATXDP_FLOW_COUNTED)
-			host_release(req->key.saddr);
-		return open_failed(err);
-	}
-	err = mapping_get(ctx, other);
-	pair_init(p, &req->key, ticks_now());
-	in = &p->search.in;
-	p->out.flags = flags;
-	p->out.next_hop = to;
-	in->next_hop = back;
-	in->flags = NATXDP_FLOW_INBOUND | NATXDP_FLOW_HAIRPIN;
-	p->due = p->out.first_seen + first_timeout(cfg, req->key.proto);
-	in->key = *other;
-	in->key.daddr = external->new_saddr;
-	in->key.dport = external->new_sport;
-	in->new_saddr = req->key.daddr;
-	in->new_sport = req->key.dport;
-	p->out.new_saddr = external->new_saddr;
-	p->out.new_sport = external->new_sport;
-	p->out.new_daddr = other->saddr;
-	p->out.new_dport = other->sport;
-	p->out.pool = external->pool;
-	in->pool = external->pool;
-	if (err < 0) {
-		slot = err;
-		p->out.flags &= ~NATXDP_FLOW_HAIRPIN; /* the other mapping is not held */
-	} else if (filtering == NATXDP_FILTERING_ADDRESS_DEPENDENT &&
-		   !open_invitation(&req->key, external->new_saddr)) {
-		slot = -EPERM;
-	} else {
-		slot = host_owns(ctx, &in->key) ? -EADDRNOTAVAIL : pair_claim(p);
-	}
-	if (slot < 0)
-		return open_undo(p, slot);
-	flow_opened(slot);
-	return slot;
-}
-
-/* Returns the slot of the flow's entry for this packet, or a reason as not_opened(). */
-static __always_inline int flow_open(struct xdp_md *ctx, struct open_request *req)
-{
-	struct natxdp_config *cfg = config_get();
-	int what;
-
-	if (!cfg)
-		return not_opened(NATXDP_DROP_INTERNAL);
-	what = classify(&req->key, req->kind, req->tcp_flags, cfg);
-	if (what >= 0)
-		return not_opened(what);
-	if (req->ttl <= 1 && what == CLASSIFY_LEAVING)
-		return not_opened(NATXDP_REPLY_TTL);
-	if (what != CLASSIFY_LEAVING && host_owns(ctx, &req->key))
-		return not_opened(NATXDP_PASS_HOST);
-	switch (what) {
-	case CLASSIFY_UNWANTED:
-		return not_opened(NATXDP_DROP_UNSOLICITED);
-	case CLASSIFY_INVITED:
-		return open_invited(ctx, req);
-	case CLASSIFY_HAIRPIN:
-		return open_hairpin(ctx, req);
-	default:
-		return open_leaving(ctx, req);
-	}
 }
 
 #endif

@@ -73,7 +73,8 @@ static __always_inline void sweep_release(const struct natxdp_flow *out, __u32 s
 		mapping_drop(out, key, now);
 	if (out->flags & NATXDP_FLOW_COUNTED)
 		host_release(key->saddr);
-	flow_closed(slot, key->proto, key->tenant, now);
+	if (key->tenant != NATXDP_TENANT_MAPPING) /* else it was a packet that was refused */
+		flow_closed(slot, key->proto, key->tenant, now);
 }
 
 /* Look at one slot. Returns the tick at which it is due again, 0 for never. */
@@ -103,7 +104,7 @@ __noinline __u32 sweep_slot(__u32 slot, __u32 now)
 		flow_remove(f, slot, now);
 		return now + NATXDP_GRACE_TICKS;
 	}
-	if (key.tenant == NATXDP_TENANT_MAPPING)
+	if (key.tenant == NATXDP_TENANT_MAPPING && !key.dport)
 		return sweep_mapping(f, slot, now, cfg->timeout[NATXDP_TIMEOUT_UDP]);
 	deadline = peer ? flow_deadline(f, peer, cfg) : now;
 	if (!tick_reached(now, deadline)) {

@@ -67,7 +67,8 @@ enum natxdp_tenant {
 	 * Not the key of packets, but a mapping that flows share: the remote port
 	 * is 0, and the remote address too unless the entry says that this remote
 	 * address may send (address-dependent filtering). Its packets are the
-	 * number of flows that hold it.
+	 * number of flows that hold it. With a remote address and port it is what a
+	 * packet leaves that another inside host's filtering has refused.
 	 */
 	NATXDP_TENANT_MAPPING = 0xffff,
 	/*

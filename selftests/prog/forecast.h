@@ -33,9 +33,7 @@ struct forecast {
 	struct model_flow fresh; /* if opens */
 	int way;
 	struct model_flow *gone; /* it has expired, if this is what happened */
-	/* a packet that its receiver's filter refused: its sender may let in the answer, or not */
-	bool sends;
-	uint32_t asks; /* the inside host whose limits were asked, or 0 */
+	uint32_t asks;		 /* the inside host whose limits were asked, or 0 */
 };
 
 struct forecasts {

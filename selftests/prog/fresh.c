@@ -124,15 +124,27 @@ static void fresh_leaving(struct forecasts *all)
 }
 
 /* Does a packet from this remote address reach the mapping? Perhaps, if nobody holds that. */
-static void filter(struct model *m, int mapping, uint32_t remote, bool *yes, bool *no)
+static void filter(struct model *m, int mapping, struct end remote, bool *yes, bool *no)
 {
 	const struct model_mapping *map = &m->mappings[mapping];
-	const struct model_sent *sent = NULL;
+	const struct model_flow *refused;
+	const struct model_sent *sent;
 
-	if (m->options.filtering == NATXDP_FILTERING_ADDRESS_DEPENDENT)
-		sent = model_sent(m, map->proto, map->inside, remote);
-	*yes = sent || m->options.filtering == NATXDP_FILTERING_ENDPOINT_INDEPENDENT;
-	*no = !*yes || (sent && !model_sent_held(m, sent)) || !model_mapping_held(m, mapping);
+	*yes = true;
+	*no = !model_mapping_held(m, mapping);
+	switch (m->options.filtering) {
+	case NATXDP_FILTERING_ADDRESS_DEPENDENT:
+		sent = model_sent(m, map->proto, map->inside, remote.addr);
+		*yes = sent;
+		*no |= !sent || !model_sent_held(m, sent);
+		break;
+	case NATXDP_FILTERING_ENDPOINT_DEPENDENT:
+		/* what was not refused has a flow, and does not come here */
+		refused = model_refused(m, map->proto, map->inside, remote);
+		*yes = refused;
+		*no |= !refused || model_may_be_gone(m, refused) || !remote.port;
+		break;
+	}
 }
 
 /* From the outside to an external end: only where endpoint-independent filtering invites. */
@@ -147,7 +159,7 @@ static void fresh_inbound(struct forecasts *all)
 	bool yes = false, no = true;
 
 	if (mapping >= 0 && m->options.mapping && (w->kind == WIRE_UDP || flags == WIRE_SYN))
-		filter(m, mapping, w->src.addr, &yes, &no);
+		filter(m, mapping, w->src, &yes, &no);
 	if (yes && model_is_inside(w->src.addr)) { /* an inside address outside: forged */
 		outcome_drop(all, NATXDP_DROP_MARTIAN);
 		yes = false;
@@ -209,6 +221,55 @@ static void fresh_own(struct forecasts *all)
 	}
 }
 
+/*
+ * The receiver's filtering refuses it. For the sender's it was a packet like others (RFC 4787,
+ * REQ-8): its flow is there for the answer, and nothing goes by it.
+ */
+static void hairpin_refused(struct forecasts *all, const struct forecast *admitted, int mapping)
+{
+	struct model *m = all->model;
+	struct forecast how = *admitted;
+	bool held = mapping >= 0 && model_mapping_held(m, mapping);
+
+	how.fresh.refused = true;
+	how.fresh.way[MODEL_IN].side = model_side(m, BOX_OUTSIDE);
+	how.reason = NATXDP_DROP_UNSOLICITED;
+	how.frame = FRAME_ANY;
+	how.touches = true;
+	if (mapping >= 0) {
+		forecast_learn(&how, m->mappings[mapping].external);
+		*outcome_add(all, how.reason, how.frame) = how;
+	}
+	if (held)
+		return;
+	how.learns = true;
+	if (model_has_room(m, &how.fresh, true))
+		*outcome_add(all, how.reason, how.frame) = how;
+	if (model_has_room(m, &how.fresh, false) && m->before > m->scarce_until)
+		return;
+	how = *admitted;
+	how.opens = false;
+	outcome_answer(all, &how, NATXDP_REPLY_NO_PORT, NATXDP_DROP_NO_PORT);
+}
+
+/* The sender's like was refused before, and that is remembered. Returns whether it may not be. */
+static bool hairpin_again(struct forecasts *all, struct model_flow *before, int target)
+{
+	struct forecast *fc;
+	bool yes, no;
+
+	if (!before)
+		return true;
+	filter(all->model, target, before->way[MODEL_OUT].new_src, &yes, &no);
+	if (no) {
+		fc = outcome_drop(all, NATXDP_DROP_UNSOLICITED);
+		fc->flow = before;
+		fc->way = MODEL_OUT;
+		fc->touches = true;
+	}
+	return yes || model_may_be_gone(all->model, before);
+}
+
 /* To another inside host's mapping, RFC 4787, REQ-9: with the sender's external end. */
 static void hairpin(struct forecasts *all, int target)
 {
@@ -217,45 +278,35 @@ static void hairpin(struct forecasts *all, int target)
 	const struct model_mapping *to = &m->mappings[target];
 	int mapping = model_mapping(m, w->proto, w->src);
 	struct forecast how = { .opens = true, .way = MODEL_OUT };
-	struct forecast *refused;
 	struct model_flow *f = &how.fresh;
-	uint32_t from = mapping >= 0 ? m->mappings[mapping].external.addr :
-				       model_paired(m, w->src.addr);
+	struct end from = { .addr = model_paired(m, w->src.addr) };
 	bool yes, no;
 
-	how.fresh = fresh_flow(w, w->src, w->dst);
+	if (!hairpin_again(all, model_refused(m, w->proto, w->src, w->dst), target))
+		return;
+	if (mapping >= 0)
+		from = m->mappings[mapping].external;
 	filter(m, target, from, &yes, &no);
+	/* it may get, or have, another one */
 	if (mapping >= 0 ? !model_mapping_held(m, mapping) :
-			   m->options.port_max || model_is_draining(m, from) ||
-				   model_lingers(m, &how.fresh))
-		from = 0; /* it may get, or have, another one */
+			   m->options.port_max || model_is_draining(m, from.addr))
+		from.addr = 0;
 	if (m->options.two_armed && !routes_known(to->inside.addr))
 		outcome_drop(all, NATXDP_DROP_NO_ROUTE);
+	*f = fresh_flow(w, w->src, w->dst);
 	if (!outcome_admit(all, &how))
 		return;
-	if (no || !from) {
-		how.opens = false;
-		refused = outcome_drop(all, NATXDP_DROP_UNSOLICITED);
-		refused->sends = true;
-		refused->asks = how.asks;
-		how.opens = true;
-	}
-	if (!yes && from) {
-		/* to find that out, the sender had to get an external end */
-		how.opens = false;
-		if ((mapping < 0 || !model_mapping_held(m, mapping)) &&
-		    !model_has_room(m, f, false))
-			outcome_answer(all, &how, NATXDP_REPLY_NO_PORT, NATXDP_DROP_NO_PORT);
-		return;
-	}
-	*f = fresh_flow(w, w->src, w->dst);
-	f->hairpin = true;
 	f->way[MODEL_OUT].side = all->side;
+	routes_inwards(m, w->src.addr, all->frame, &f->way[MODEL_IN].hop);
+	if (no || !from.addr)
+		hairpin_refused(all, &how, mapping);
+	if (!yes && from.addr)
+		return;
+	f->hairpin = true;
 	f->way[MODEL_IN].side = all->side;
 	f->way[MODEL_OUT].new_dst = to->inside;
 	f->way[MODEL_IN].src = to->inside;
 	f->way[MODEL_OUT].hop = to->hop;
-	routes_inwards(m, w->src.addr, all->frame, &f->way[MODEL_IN].hop);
 	if (mapping >= 0)
 		forecast_learn(&how, m->mappings[mapping].external);
 	else
@@ -286,10 +337,6 @@ static void fresh_turning(struct forecasts *all)
 		outcome_pass(all, NATXDP_PASS_HOST);
 	if (target < 0) {
 		outcome_pass(all, NATXDP_PASS_HOST);
-		if (m->before < m->linger_until) { /* of which the model does not know the end */
-			outcome_drop(all, NATXDP_DROP_UNSOLICITED);
-			outcome_drop(all, NATXDP_DROP_BLOCKED);
-		}
 	} else if (!model_is_inside(w->src.addr)) {
 		/* not ours to translate, whichever way it is refused */
 		outcome_drop(all, NATXDP_DROP_UNSOLICITED);
@@ -303,20 +350,11 @@ static void fresh_turning(struct forecasts *all)
 		outcome_drop(all, NATXDP_DROP_MIDSTREAM);
 		outcome_pass(all, NATXDP_PASS_HOST);
 		outcome_add(all, NATXDP_REPLY_RST, FRAME_ANSWER_RST);
+	} else if (wire_same(m->mappings[target].inside, w->src)) {
+		/* to its own external end */
+		outcome_drop(all, NATXDP_DROP_UNSOLICITED);
 	} else if (w->ttl <= 1) {
 		outcome_answer_ttl(all, &how);
-	} else if (m->options.filtering == NATXDP_FILTERING_ENDPOINT_DEPENDENT) {
-		outcome_drop(all, NATXDP_DROP_UNSOLICITED);
-	} else if (wire_same(m->mappings[target].inside, w->src)) {
-		/* to its own external end: one entry cannot be both directions */
-		how.sends = true;
-		how.fresh = fresh_flow(w, w->src, w->dst);
-		if (!outcome_admit(all, &how))
-			return;
-		how.asks = w->src.addr;
-		outcome_drop(all, NATXDP_DROP_UNSOLICITED)->sends = true;
-		all->of[all->count - 1].asks = w->src.addr;
-		outcome_answer(all, &how, NATXDP_REPLY_NO_PORT, NATXDP_DROP_NO_PORT);
 	} else {
 		hairpin(all, target);
 	}

@@ -68,11 +68,27 @@ struct model_flow *model_find(struct model *m, enum box_side side, const struct 
 		for (*way = MODEL_OUT; *way <= MODEL_IN; (*way)++) {
 			struct model_flow *f = &m->flows[i];
 
-			if (f->proto == w->proto && f->way[*way].side == side && fits(f, *way, w) &&
-			    wire_same(f->way[*way].src, w->src) &&
+			if (f->proto == w->proto && !f->refused && f->way[*way].side == side &&
+			    fits(f, *way, w) && wire_same(f->way[*way].src, w->src) &&
 			    wire_same(f->way[*way].dst, w->dst))
 				return f;
 		}
+	return NULL;
+}
+
+struct model_flow *model_refused(struct model *m, uint8_t proto, struct end inside,
+				 struct end remote)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->flow_count; i++) {
+		struct model_flow *f = &m->flows[i];
+		const struct model_way *out = &f->way[MODEL_OUT];
+
+		if (f->refused && f->proto == proto && wire_same(out->src, inside) &&
+		    out->dst.addr == remote.addr && (!remote.port || out->dst.port == remote.port))
+			return f;
+	}
 	return NULL;
 }
 
@@ -229,7 +245,7 @@ const char *model_refuses(struct model *m, const struct model_flow *flow, struct
 
 	if (!model_is_external(m, external.addr))
 		return "the source is no external address";
-	if (model_is_draining(m, external.addr) && !model_lingers(m, flow))
+	if (model_is_draining(m, external.addr))
 		return "the external address is being drained";
 	if (has_ports(flow->proto) && (external.port < port_min(m) || external.port > port_max(m)))
 		return "the port is out of the range";
@@ -238,7 +254,7 @@ const char *model_refuses(struct model *m, const struct model_flow *flow, struct
 	if (taken(m, flow, external, true))
 		return "the external end is in use";
 	/* of few ports, those of the paired address may all have been taken a moment ago */
-	if (paired && paired != external.addr && !m->options.port_max && !model_lingers(m, flow) &&
+	if (paired && paired != external.addr && !m->options.port_max &&
 	    has_room_at(m, flow, paired, false))
 		return "not the paired external address";
 	return NULL;
@@ -251,17 +267,6 @@ bool model_mapping_held(const struct model *m, int mapping)
 	for (i = 0; i < m->flow_count; i++)
 		if ((m->flows[i].mapping == mapping || m->flows[i].target == mapping) &&
 		    !model_may_be_gone(m, &m->flows[i]))
-			return true;
-	return false;
-}
-
-bool model_lingers(const struct model *m, const struct model_flow *flow)
-{
-	unsigned int i;
-
-	for (i = 0; i < m->sent_count && m->options.mapping; i++)
-		if (m->sent[i].proto == flow->proto &&
-		    wire_same(m->sent[i].inside, flow->way[MODEL_OUT].src))
 			return true;
 	return false;
 }
@@ -295,8 +300,8 @@ void model_end(struct model *m, uint32_t inside)
 	for (i = m->flow_count; i-- > 0;) {
 		struct model_flow *f = &m->flows[i];
 
-		if (f->way[MODEL_OUT].src.addr == inside ||
-		    (f->hairpin && f->way[MODEL_OUT].new_dst.addr == inside))
+		if (!f->refused && (f->way[MODEL_OUT].src.addr == inside ||
+				    (f->hairpin && f->way[MODEL_OUT].new_dst.addr == inside)))
 			model_close(m, f);
 	}
 }
@@ -350,7 +355,7 @@ static void learn_pair(struct model *m, const struct model_flow *f)
 	uint32_t first = addr("203.0.113.1"), a;
 
 	/* a mapping may be from when another address was drained */
-	if (model_paired(m, out->src.addr) || model_lingers(m, f) ||
+	if (model_paired(m, out->src.addr) ||
 	    (m->options.mapping && model_mapping(m, f->proto, out->src) >= 0))
 		return;
 	for (a = first; a < first + externals(m); a++)
@@ -371,7 +376,8 @@ struct model_flow *model_open(struct model *m, const struct model_flow *flow)
 	for (i = m->flow_count; i-- > 0;) { /* those in the way have been judged to be gone */
 		const struct model_way *in = &m->flows[i].way[MODEL_IN];
 
-		if (m->flows[i].proto == flow->proto && in->side == flow->way[MODEL_IN].side &&
+		if (m->flows[i].proto == flow->proto && m->flows[i].refused == flow->refused &&
+		    in->side == flow->way[MODEL_IN].side &&
 		    wire_same(in->src, flow->way[MODEL_IN].src) &&
 		    wire_same(in->dst, flow->way[MODEL_IN].dst))
 			model_close(m, &m->flows[i]);
@@ -393,7 +399,7 @@ struct model_flow *model_open(struct model *m, const struct model_flow *flow)
 		f->target = model_mapping(m, f->proto, out->new_dst);
 		m->mappings[f->target].holders++;
 	}
-	m->opened++;
+	m->opened += !f->refused;
 	return f;
 }
 
@@ -431,6 +437,10 @@ static void touch_tcp(struct model_way *w, uint8_t flags)
 void model_touch(struct model *m, struct model_flow *f, int way, const struct wire *w)
 {
 	f->way[way].packets++;
+	if (f->refused) {
+		f->used = m->before;
+		return;
+	}
 	f->way[way].bytes += w->total;
 	if (w->kind == WIRE_TCP)
 		touch_tcp(&f->way[way], w->tcp_flags);

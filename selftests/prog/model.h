@@ -32,9 +32,10 @@ struct model_way {
 struct model_flow {
 	uint8_t proto;
 	bool hairpin;
-	double used; /* when a packet refreshed it last */
-	int mapping; /* that it holds, or -1 */
-	int target;  /* mapping of the other inside host of a hairpin flow, or -1 */
+	bool refused; /* by the other inside host's filtering: no packet goes by it */
+	double used;  /* when a packet refreshed it last */
+	int mapping;  /* that it holds, or -1 */
+	int target;   /* mapping of the other inside host of a hairpin flow, or -1 */
 	struct model_way way[2];
 };
 
@@ -100,7 +101,6 @@ struct model {
 	 * are few.
 	 */
 	double scarce_until;
-	double linger_until; /* there may be mappings that were made for refused packets */
 };
 
 /* How the addresses of the box and of its networks lie. */
@@ -113,6 +113,9 @@ bool model_is_draining(const struct model *m, uint32_t address);
 enum box_side model_side(const struct model *m, enum box_side side);
 
 struct model_flow *model_find(struct model *m, enum box_side side, const struct wire *w, int *way);
+/* What a refused packet from an inside end to a remote one has left; of any port, if that is 0. */
+struct model_flow *model_refused(struct model *m, uint8_t proto, struct end inside,
+				 struct end remote);
 int model_mapping(const struct model *m, uint8_t proto, struct end inside);
 int model_mapped(const struct model *m, uint8_t proto, struct end external);
 /* Has an inside end sent to a remote address? NULL if not. */
@@ -130,8 +133,6 @@ bool model_has_room(const struct model *m, const struct model_flow *flow, bool g
 /* Does a flow hold it that cannot have expired? */
 bool model_mapping_held(const struct model *m, int mapping);
 bool model_sent_held(const struct model *m, const struct model_sent *sent);
-/* May the inside end have a mapping that was made for a packet which the other side refused? */
-bool model_lingers(const struct model *m, const struct model_flow *flow);
 /* Everything has expired. */
 void model_forget(struct model *m);
 /* The flows of an inside host were ended. */

@@ -121,7 +121,7 @@ void outcome_find_end(struct forecasts *all, struct forecast *how)
 {
 	struct model *m = all->model;
 
-	if (model_has_room(m, &how->fresh, true) || model_lingers(m, &how->fresh))
+	if (model_has_room(m, &how->fresh, true))
 		outcome_forward(all, how);
 	if (model_has_room(m, &how->fresh, false) && m->before > m->scarce_until)
 		return;
@@ -255,15 +255,9 @@ void forecast_commit(struct model *m, enum box_side side, struct forecast *fc, c
 		quota_take(m, fc->asks, fc->opens);
 	if (fc->touches)
 		model_touch(m, f, fc->way, w);
-	if (m->options.port_max && fc->sends)
-		m->scarce_until = m->now + 2.5; /* when the sweeper has seen it */
-	else if (m->options.port_max &&
-		 (fc->reason == NATXDP_REPLY_NO_PORT || fc->reason == NATXDP_DROP_NO_PORT))
+	if (m->options.port_max &&
+	    (fc->reason == NATXDP_REPLY_NO_PORT || fc->reason == NATXDP_DROP_NO_PORT))
 		m->scarce_until = m->now + 0.2;
-	if (fc->sends) {
-		m->linger_until = m->now + 2.5;
-		model_sends(m, w->proto, w->src, w->dst.addr);
-	}
 	if (fc->remembers)
 		remember(m, side, fc, w);
 	if (fc->piece)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Endpoint-independent mapping, the three kinds of filtering, hairpinning. */
+/* Endpoint-independent mapping and the three kinds of filtering. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -134,86 +134,6 @@ static void test_filtering(void **state)
 		filtering(i & 1, i & 2 ? IPPROTO_TCP : IPPROTO_UDP, ADF, true, false);
 		filtering(i & 1, i & 2 ? IPPROTO_TCP : IPPROTO_UDP, EIF, true, true);
 	}
-}
-
-/* RFC 4787, REQ-9: by the mapped port, and with the sender's external end as source. */
-static void hairpin(bool two, uint8_t proto)
-{
-	struct box_options options = {
-		.two_armed = two, .mapping = EIM, .filtering = EIF, .features = NATXDP_HAIRPIN
-	};
-	struct box *box = box_open(&options);
-	enum box_side side = two ? BOX_INSIDE : BOX_SINGLE;
-	struct frame host = packet(proto, HOST, 5000, SERVER, 53), f;
-	uint16_t mapped, mine;
-	struct output o;
-
-	box_run(box, side, &host, &o);
-	mapped = o.f.sport;
-	f = packet(proto, OTHER, 6000, EXTERNAL, mapped);
-	box_run(box, side, &f, &o);
-	assert_int_equal(o.reason, NATXDP_OUT_FORWARDED);
-	assert_int_equal(o.verdict, two ? XDP_REDIRECT : XDP_TX);
-	assert_true(o.sound);
-	assert_int_equal(o.f.saddr, addr(EXTERNAL));
-	assert_int_equal(o.f.daddr, addr(HOST));
-	assert_int_equal(o.f.dport, 5000);
-	assert_int_equal(o.f.ttl, 63);
-	mine = o.f.sport;
-	assert_int_not_equal(mine, mapped);
-	if (two)
-		assert_memory_equal(o.f.dst_mac, box_host_mac, 6);
-
-	f = packet(proto, HOST, 5000, EXTERNAL, mine);
-	f.tcp_flags = 0x12;
-	box_run(box, side, &f, &o);
-	assert_int_equal(o.reason, NATXDP_IN_FORWARDED);
-	assert_true(o.sound);
-	assert_int_equal(o.f.saddr, addr(EXTERNAL));
-	assert_int_equal(o.f.sport, mapped);
-	assert_int_equal(o.f.daddr, addr(OTHER));
-	assert_int_equal(o.f.dport, 6000);
-	/* the sender's end is the same to the outside world */
-	f = packet(proto, OTHER, 6000, SERVER, 53);
-	box_run(box, side, &f, &o);
-	assert_int_equal(o.f.sport, mine);
-	/* a port that nobody has is the box's own business */
-	f = packet(proto, OTHER, 6000, EXTERNAL, mapped == 2000 ? 2001 : 2000);
-	box_run(box, side, &f, &o);
-	assert_int_equal(o.reason, NATXDP_PASS_HOST);
-	box_close(box);
-}
-
-static void test_hairpin(void **state)
-{
-	(void)state;
-	hairpin(true, IPPROTO_UDP);
-	hairpin(true, IPPROTO_TCP);
-	hairpin(false, IPPROTO_UDP);
-}
-
-/* Without the feature, or where the filtering forbids it, nothing turns back. */
-static void test_hairpin_refused(void **state)
-{
-	struct box_options options = {
-		.two_armed = true, .mapping = EIM, .filtering = ADF, .features = NATXDP_HAIRPIN
-	};
-	struct box *box = box_open(&options);
-	struct frame host = packet(IPPROTO_UDP, HOST, 5000, SERVER, 53), f;
-	unsigned int before, after, dead;
-	struct output o;
-
-	(void)state;
-	box_run(box, BOX_INSIDE, &host, &o);
-	f = packet(IPPROTO_UDP, OTHER, 6000, EXTERNAL, o.f.sport);
-	box_count(box, &before, &dead);
-	box_run(box, BOX_INSIDE, &f, &o);
-	assert_int_equal(o.reason, NATXDP_DROP_UNSOLICITED);
-	/* the sender's mapping, made to look, goes again */
-	do {
-		box_count(box, &after, &dead);
-	} while (after != before || dead);
-	box_close(box);
 }
 
 /* Mappings live as long as their flows, and nothing of them stays. */
@@ -386,8 +306,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mapping),
 		cmocka_unit_test(test_filtering),
-		cmocka_unit_test(test_hairpin),
-		cmocka_unit_test(test_hairpin_refused),
 		cmocka_unit_test(test_expiry),
 		cmocka_unit_test(test_exhaustion),
 		cmocka_unit_test(test_end_changes_hands),

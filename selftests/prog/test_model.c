@@ -170,6 +170,7 @@ static bool chosen_end(struct run *r, const struct forecast *fc, struct end *ext
 	}
 	key = box_key(way->side, fc->fresh.proto, way->src.addr, way->src.port, way->dst.addr,
 		      way->dst.port);
+	key.tenant = fc->fresh.refused ? NATXDP_TENANT_MAPPING : NATXDP_TENANT_NONE;
 	if (!box_flow(r->box, &key, &flow))
 		return false;
 	external->addr = ntohl(flow.new_saddr);
@@ -187,7 +188,7 @@ static const char *disagrees(struct run *r, struct forecast *fc)
 		return "another reason";
 	if (r->out.verdict != verdict_of(fc->reason, r))
 		return "another verdict";
-	if (r->opened != r->model.opened + fc->opens)
+	if (r->opened != r->model.opened + (fc->opens && !fc->fresh.refused))
 		return fc->opens ? "no flow was opened" : "a flow was opened";
 	if (r->out.bytes != r->wire.counted)
 		return "another number of bytes counted";
@@ -256,6 +257,7 @@ static void check_way(struct run *r, const struct model_flow *f, int which,
 	struct natxdp_key key = box_key(way->side, f->proto, way->src.addr, way->src.port,
 					way->dst.addr, way->dst.port);
 
+	key.tenant = f->refused ? NATXDP_TENANT_MAPPING : NATXDP_TENANT_NONE;
 	if (!box_flow(r->box, &key, entry))
 		fail_msg("seed %u: a flow of proto %u is not in the table", r->seed, f->proto);
 	if (entry->packets != way->packets || entry->bytes != way->bytes)

@@ -23,8 +23,8 @@ SKIP_STATUS = 4
 PROGRAM_SECONDS = 120
 # Emulated, everything takes 10 to 20 times as long; another kernel fails early or not at all.
 EFFORT = 10  # percent of the repetitions
-MANY_LOADS = ["prog/forward", "prog/icmp", "prog/knobs", "prog/limits", "prog/mapping", "prog/mss",
-              "prog/nexthop", "prog/sockets", "prog/tcp"]  # fmt: skip
+MANY_LOADS = ["prog/forward", "prog/hairpin", "prog/icmp", "prog/knobs", "prog/limits",
+              "prog/mapping", "prog/mss", "prog/nexthop", "prog/sockets", "prog/tcp"]  # fmt: skip
 
 
 def report_verifier(guest: Guest) -> None:
