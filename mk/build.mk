@@ -210,14 +210,20 @@ build/natxdpd-asan: $(SANITIZED)/agent/main.o $(SANITIZED)/libagent.a $(AWS_SANI
 	$(Q)$(CLANG) $(SANITIZE) -o $@ $^ $(AGENT_LIBS) $(AWS_LIBS) $(LIB_LIBS) -lm
 
 MANUALS := $(wildcard loader/*.[58] agent/*.[58])
+UNITS := $(wildcard loader/*.service agent/*.service)
 EXAMPLES := $(wildcard loader/*.conf.example agent/*.conf.example)
 
 install: all ## install to DESTDIR, below PREFIX (/usr/local)
 	install -D -m 755 $(OUT)/natxdp $(DESTDIR)$(PREFIX)/sbin/natxdp
 	install -D -m 755 build/natxdpd $(DESTDIR)$(PREFIX)/sbin/natxdpd
 	@mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed "s,@PREFIX@,$(PREFIX)," agent/natxdpd.service \
-		>$(DESTDIR)$(PREFIX)/lib/systemd/system/natxdpd.service
+	@for unit in $(UNITS); do \
+		echo "$$unit -> $(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}"; \
+		sed "s,@PREFIX@,$(PREFIX)," $$unit \
+			>$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; \
+	done
+	install -D -m 644 agent/natxdp.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/natxdp.conf
+	install -D -m 644 loader/natxdp.sysctl $(DESTDIR)$(PREFIX)/lib/sysctl.d/50-natxdp.conf
 	@for manual in $(MANUALS); do \
 		install -D -v -m 644 $$manual $(DESTDIR)$(PREFIX)/share/man/man$${manual##*.}/$${manual##*/}; \
 	done
@@ -226,6 +232,8 @@ install: all ## install to DESTDIR, below PREFIX (/usr/local)
 		if [ -e $$target ]; then echo "$$target is there already: kept"; \
 		else install -D -v -m 644 $$example $$target; fi; \
 	done
+
+include mk/package.mk
 
 -include $(AWS_SANITIZED:.o=.d) $(patsubst %.c,build/sanitized/%.d,$(foreach ring,aws fuzz,$(call c_sources,$(ring))))
 -include $(USER_OBJECTS:.o=.d) $(BPF_SOURCES:%.bpf.c=build/%.bpf.d)
