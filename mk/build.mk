@@ -54,8 +54,9 @@ PROGRAMS := $(OUT)/natxdp $(if $(filter build,$(OUT)),build/natxdpd)
 
 # tests: in unit and prog every test_NAME.c is a program NAME, in bench every
 # bench_NAME.c, and the other files are shared by those of their directory; in
-# net and vm every file is a program of its own. In aws, driver.c is one beside
-# the tests; in fuzz every file is a parser's fuzz target.
+# net and vm every file is a program of its own. In vpc, tcp_load has a second
+# file. In aws, driver.c is one beside the tests; in fuzz every file is a
+# parser's fuzz target.
 c_sources = $(filter-out %.bpf.c,$(wildcard selftests/$(1)/*.c))
 test_sources = $(filter selftests/$(1)/test_%,$(call c_sources,$(1)))
 test_programs = $(patsubst selftests/$(1)/test_%.c,$(OUT)/selftests/$(1)/%,$(call test_sources,$(1)))
@@ -65,6 +66,7 @@ UNIT_PROGRAMS := $(if $(filter build,$(OUT)),$(call test_programs,unit),$(filter
 PROG_PROGRAMS := $(call test_programs,prog)
 NET_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(call c_sources,net))
 VM_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(call c_sources,vm))
+VPC_PROGRAMS := $(addprefix $(OUT)/selftests/vpc/,tcp_load tcp_echo udp_probe)
 AWS_TEST_PROGRAMS := $(patsubst selftests/aws/test_%.c,build/selftests/aws/%,$(call test_sources,aws))
 AWS_PROGRAMS := $(AWS_TEST_PROGRAMS) build/selftests/aws/driver build/selftests/aws/driver-asan
 FUZZ_PROGRAMS := $(patsubst selftests/%.c,build/selftests/%,$(call c_sources,fuzz))
@@ -74,7 +76,7 @@ BENCH_PROGRAMS := $(BENCH_SOURCES:selftests/bench/bench_%.c=$(OUT)/selftests/ben
 AWS_SANITIZED := $(patsubst %.c,build/sanitized/%.o,$(wildcard agent/aws/*.c))
 
 USER_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard loader/*.c agent/*.c agent/aws/*.c agent/ha/*.c) \
-	$(foreach ring,unit prog net vm aws bench,$(call c_sources,$(ring))))
+	$(foreach ring,unit prog net vm vpc aws bench,$(call c_sources,$(ring))))
 
 # natxdp alone is built for other architectures
 AGENT_LIBRARIES := $(if $(filter build,$(OUT)),build/libnatxdp-aws.a)
@@ -83,7 +85,7 @@ AGENT_LIBRARIES := $(if $(filter build,$(OUT)),build/libnatxdp-aws.a)
 programs: $(SKELETONS) $(OUT)/libnatxdp.a $(AGENT_LIBRARIES) $(PROGRAMS)
 	@:
 tests: $(TEST_SKELETONS) $(UNIT_PROGRAMS) $(PROG_PROGRAMS) $(NET_PROGRAMS) $(VM_PROGRAMS) \
-		$(AWS_PROGRAMS) $(FUZZ_PROGRAMS) build/natxdpd-asan
+		$(VPC_PROGRAMS) $(AWS_PROGRAMS) $(FUZZ_PROGRAMS) build/natxdpd-asan
 	@:
 units: $(UNIT_PROGRAMS)
 	@NATXDP_BUILD=$(CURDIR)/$(OUT) NATXDP_EMULATOR="$(EMULATOR)" selftests/run unit
@@ -158,6 +160,12 @@ $(PROG_PROGRAMS): $(OUT)/selftests/prog/%: $(OUT)/selftests/prog/test_%.o \
 $(NET_PROGRAMS) $(VM_PROGRAMS): %: %.o $(OUT)/libnatxdp.a
 	$(call say,LINK,$@)
 	$(Q)$(call link,-lpthread)
+
+$(OUT)/selftests/vpc/tcp_load: $(OUT)/selftests/vpc/tcp_report.o
+
+$(VPC_PROGRAMS): %: %.o
+	$(call say,LINK,$@)
+	$(Q)$(call link)
 
 $(BENCH_PROGRAMS): $(OUT)/selftests/bench/%: $(OUT)/selftests/bench/bench_%.o \
 		$(BENCH_SHARED) $(OUT)/libnatxdp.a
