@@ -13,10 +13,10 @@ enum { SUM_WORDS_MAX = 384 };
  * to 16 bits, or -EINVAL if they are not all there or too many. A global
  * function: the loop is verified once.
  */
-__noinline int sum_bytes(struct xdp_md *ctx, __u32 offset, __u32 len)
+__noinline int sum_bytes(hook_ctx *ctx, __u32 offset, __u32 len)
 {
-	void *data = (void *)(long)ctx->data;
-	void *end = (void *)(long)ctx->data_end;
+	void *data = hook_data(ctx);
+	void *end = hook_end(ctx);
 	__u64 sum = 0;
 	void *at, *next;
 	__u32 i;

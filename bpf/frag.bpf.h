@@ -53,12 +53,12 @@ struct {
 } frag_budget SEC(".maps");
 
 /* What a fragment says of itself. Returns its length in bytes, or -EINVAL. */
-static __always_inline int frag_read(struct xdp_md *ctx, const struct natxdp_key *key,
+static __always_inline int frag_read(hook_ctx *ctx, const struct natxdp_key *key,
 				     struct natxdp_frag_key *fk, __u32 *offset)
 {
-	struct iphdr *ip = (void *)(long)ctx->data + sizeof(struct ethhdr);
+	struct iphdr *ip = hook_data(ctx) + sizeof(struct ethhdr);
 
-	if ((void *)(ip + 1) > (void *)(long)ctx->data_end)
+	if ((void *)(ip + 1) > hook_end(ctx))
 		return -EINVAL;
 	fk->saddr = key->saddr;
 	fk->daddr = key->daddr;
@@ -73,7 +73,7 @@ static __always_inline int frag_read(struct xdp_md *ctx, const struct natxdp_key
  * The first fragment of a datagram has found its flow, or its way to the host.
  * These are global functions for the sake of the caller's stack.
  */
-__noinline int frag_remember(struct xdp_md *ctx, const struct natxdp_key *key, __u32 host)
+__noinline int frag_remember(hook_ctx *ctx, const struct natxdp_key *key, __u32 host)
 {
 	struct natxdp_frag frag = { .tick = ticks_now(), .host = host };
 	struct natxdp_frag_key fk = {};
@@ -109,7 +109,7 @@ static __always_inline int frag_overlaps(struct natxdp_frag *frag, __u32 from, _
  * Returns the slot of its flow, NATXDP_SLOT_NONE if the first one is not known,
  * or a reason as not_opened().
  */
-__noinline int frag_find(struct xdp_md *ctx, struct natxdp_key *key)
+__noinline int frag_find(hook_ctx *ctx, struct natxdp_key *key)
 {
 	struct natxdp_frag_key fk = {};
 	struct natxdp_frag *frag;
@@ -171,9 +171,9 @@ static __always_inline int frag_may_hold(const struct natxdp_frag_key *fk)
  * again when the first one has come (RFC 4787, REQ-14). Returns 0, or an error
  * if nobody takes it.
  */
-__noinline int frag_hold(struct xdp_md *ctx, const struct natxdp_key *key)
+__noinline int frag_hold(hook_ctx *ctx, const struct natxdp_key *key)
 {
-	__u32 offset, len = bpf_xdp_get_buff_len(ctx);
+	__u32 offset, len = hook_len(ctx);
 	struct natxdp_frag_key fk = {};
 	struct natxdp_held held = {};
 
@@ -181,7 +181,7 @@ __noinline int frag_hold(struct xdp_md *ctx, const struct natxdp_key *key)
 		return -EINVAL;
 	if (frag_may_hold(&fk))
 		return -EBUSY;
-	held.ifindex = ctx->ingress_ifindex;
+	held.ifindex = hook_ifindex(ctx);
 	held.len = len;
 	held.saddr = fk.saddr;
 	held.daddr = fk.daddr;

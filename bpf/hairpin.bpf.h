@@ -86,7 +86,7 @@ __noinline int hairpin_refused(const struct natxdp_key *key, const struct natxdp
  * From an inside host to the mapped port of another one (RFC 4787, REQ-9): the
  * receiver sees the sender's external end. Both entries are on the inside.
  */
-__noinline int open_hairpin(struct xdp_md *ctx, struct open_request *req)
+__noinline int open_hairpin(hook_ctx *ctx, struct open_request *req)
 {
 	struct natxdp_config *cfg = config_get();
 	struct natxdp_flow *target, *external, *in;

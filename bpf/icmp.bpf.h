@@ -26,12 +26,12 @@ struct icmp_error {
 };
 
 /* Returns 0, or -EINVAL if something is missing or no IPv4. */
-static __always_inline int icmp_error_parse(struct xdp_md *ctx, struct icmp_error *e)
+static __always_inline int icmp_error_parse(hook_ctx *ctx, struct icmp_error *e)
 {
-	void *data = (void *)(long)ctx->data;
+	void *data = hook_data(ctx);
 	__u32 ihl, quoted_ihl;
 
-	e->end = (void *)(long)ctx->data_end;
+	e->end = hook_end(ctx);
 	e->ip = data + sizeof(struct ethhdr);
 	if ((void *)(e->ip + 1) > e->end)
 		return -EINVAL;
@@ -52,7 +52,7 @@ static __always_inline int icmp_error_parse(struct xdp_md *ctx, struct icmp_erro
 }
 
 /* RFC 5508, REQ-3: the message and the quoted header, not the quoted transport. */
-static __always_inline int icmp_error_sound(struct xdp_md *ctx, const struct icmp_error *e)
+static __always_inline int icmp_error_sound(hook_ctx *ctx, const struct icmp_error *e)
 {
 	return sum_bytes(ctx, e->icmp_offset, e->len) == 0xffff &&
 	       sum_bytes(ctx, e->quoted_offset, e->quoted->ihl * 4) == 0xffff;
@@ -168,7 +168,7 @@ static __always_inline void icmp_translate(struct icmp_error *e, const struct na
  * host's own are those about packets that came from a port or a socket of the
  * host.
  */
-static __always_inline int icmp_error_unknown(struct xdp_md *ctx, const struct natxdp_key *key)
+static __always_inline int icmp_error_unknown(hook_ctx *ctx, const struct natxdp_key *key)
 {
 	if (!bpf_map_lookup_elem(&own_addrs, &key->daddr))
 		return NATXDP_DROP_ICMP;
@@ -182,7 +182,7 @@ static __always_inline int icmp_error_unknown(struct xdp_md *ctx, const struct n
  * Translate an ICMP error in place, all but TTL and Ethernet. Returns the slot
  * of the entry by which it goes on, or a reason as not_opened().
  */
-__noinline int icmp_error(struct xdp_md *ctx, __u32 side)
+__noinline int icmp_error(hook_ctx *ctx, __u32 side)
 {
 	struct natxdp_key key = { .side = side };
 	struct icmp_error e = {};

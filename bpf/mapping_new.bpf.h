@@ -60,7 +60,7 @@ static __always_inline void mapping_init(struct pair *p, const struct natxdp_key
  * Returns the entry's slot, -EADDRNOTAVAIL, -ENOSPC or -EINVAL. Uses up what
  * stands in open_pair.
  */
-__noinline int mapping_get(struct xdp_md *ctx, const struct natxdp_key *flow)
+__noinline int mapping_get(hook_ctx *ctx, const struct natxdp_key *flow)
 {
 	struct pair *p = pair_get();
 	struct natxdp_key key;

@@ -16,9 +16,9 @@ enum tcp_option {
  * Lower the MSS option of the SYN whose TCP header is at @offset to @most. A
  * SYN without the option means 536 (RFC 9293, section 3.7.1), which fits.
  */
-__noinline int mss_clamp(struct xdp_md *ctx, __u32 offset, __u32 most)
+__noinline int mss_clamp(hook_ctx *ctx, __u32 offset, __u32 most)
 {
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end, *at, *next;
+	void *data = hook_data(ctx), *end = hook_end(ctx), *at, *next;
 	struct tcphdr *tcp;
 	__u32 left, step, i;
 	__be16 *mss, old;

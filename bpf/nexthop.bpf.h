@@ -219,7 +219,7 @@ struct {
  * A global function: its cost for the verifier counts once, and it is off the
  * way of established packets.
  */
-__noinline int next_hop_find(struct xdp_md *ctx, const struct next_hop_query *q,
+__noinline int next_hop_find(hook_ctx *ctx, const struct next_hop_query *q,
 			     struct next_hop_answer *answer)
 {
 	struct next_hop_scratch *s;
@@ -259,7 +259,7 @@ __noinline int next_hop_find(struct xdp_md *ctx, const struct next_hop_query *q,
 }
 
 /* The next hop of an entry is stale: look up its route again. Returns 0. */
-__noinline int next_hop_refresh(struct xdp_md *ctx, struct natxdp_flow *f)
+__noinline int next_hop_refresh(hook_ctx *ctx, struct natxdp_flow *f)
 {
 	struct next_hop_answer answer = {};
 	struct next_hop_query q = {};
@@ -268,7 +268,7 @@ __noinline int next_hop_refresh(struct xdp_md *ctx, struct natxdp_flow *f)
 		return -EINVAL;
 	q.saddr = f->key.saddr;
 	q.daddr = f->new_daddr;
-	q.ifindex = ctx->ingress_ifindex;
+	q.ifindex = hook_ifindex(ctx);
 	next_hop_find(ctx, &q, &answer);
 	if (answer.index > 0)
 		f->next_hop = answer.index;

@@ -76,8 +76,8 @@ static __always_inline __u32 first_timeout(const struct natxdp_config *cfg, __u8
  * the outside that began. Returns an index into next_hops, or a reason as
  * not_opened().
  */
-__noinline int open_route(struct xdp_md *ctx, const struct open_request *req, __be32 saddr,
-			  __be32 daddr, __u32 side)
+__noinline int open_route(hook_ctx *ctx, const struct open_request *req, __be32 saddr, __be32 daddr,
+			  __u32 side)
 {
 	struct next_hop_query q = { .saddr = saddr, .daddr = daddr };
 	struct next_hop_answer answer = {};
@@ -106,7 +106,7 @@ __noinline int open_route(struct xdp_md *ctx, const struct open_request *req, __
  * The way to the inside host of a mapping: a router that is not in the host's
  * routes is the one from which the mapping's first packet came.
  */
-__noinline int open_reach(struct xdp_md *ctx, const struct open_request *req,
+__noinline int open_reach(hook_ctx *ctx, const struct open_request *req,
 			  const struct natxdp_flow *mapping)
 {
 	struct next_hop_answer answer = {};
@@ -173,8 +173,7 @@ __noinline int mapping_reach(__u32 slot, __u32 next_hop)
  * Take the mapping of the inside end of @key, and let its remote address in
  * where the filtering asks for that. Returns the mapping's slot or an error.
  */
-static __always_inline int open_mapping(struct xdp_md *ctx, const struct natxdp_key *key,
-					__u32 next_hop)
+static __always_inline int open_mapping(hook_ctx *ctx, const struct natxdp_key *key, __u32 next_hop)
 {
 	struct natxdp_config *cfg = config_get();
 	struct natxdp_flow *external;
@@ -199,7 +198,7 @@ static __always_inline int open_mapping(struct xdp_md *ctx, const struct natxdp_
 }
 
 /* From the inside to the outside. Returns the slot of its entry, or as not_opened(). */
-__noinline int open_leaving(struct xdp_md *ctx, const struct open_request *req)
+__noinline int open_leaving(hook_ctx *ctx, const struct open_request *req)
 {
 	struct natxdp_config *cfg = config_get();
 	struct natxdp_flow *external = NULL;
@@ -262,7 +261,7 @@ static __always_inline struct natxdp_flow *open_invitation(const struct natxdp_k
 }
 
 /* From the outside to a mapped port. Returns the slot of the inbound entry, or as not_opened(). */
-__noinline int open_invited(struct xdp_md *ctx, const struct open_request *req)
+__noinline int open_invited(hook_ctx *ctx, const struct open_request *req)
 {
 	struct natxdp_config *cfg = config_get();
 	struct natxdp_flow *mapping, *external;

@@ -116,7 +116,7 @@ __noinline int pair_claim(struct pair *p)
  * Returns the outbound slot, -EADDRNOTAVAIL if there is no port, or as
  * pair_finish().
  */
-__noinline int pair_allocate(struct xdp_md *ctx, struct pair *p)
+__noinline int pair_allocate(hook_ctx *ctx, struct pair *p)
 {
 	struct natxdp_config *cfg = config_get();
 	struct natxdp_key seed = {};

@@ -139,10 +139,10 @@ static __always_inline int parse_l4(struct packet *pkt, struct natxdp_key *key)
 }
 
 /* Returns PARSE_OK, or the reason why the packet ends here. */
-static __always_inline int parse(struct xdp_md *ctx, struct packet *pkt, struct natxdp_key *key)
+static __always_inline int parse(hook_ctx *ctx, struct packet *pkt, struct natxdp_key *key)
 {
-	void *data = (void *)(long)ctx->data;
-	void *end = (void *)(long)ctx->data_end;
+	void *data = hook_data(ctx);
+	void *end = hook_end(ctx);
 	struct iphdr *ip;
 	__u32 ihl;
 
@@ -160,8 +160,7 @@ static __always_inline int parse(struct xdp_md *ctx, struct packet *pkt, struct 
 	if (ip->version != 4 || ihl < sizeof(*ip) || pkt->len < ihl)
 		return NATXDP_DROP_MALFORMED;
 	/* a frame in several buffers is longer than its linear part */
-	if (pkt->len > end - (void *)ip &&
-	    pkt->len > bpf_xdp_get_buff_len(ctx) - sizeof(struct ethhdr))
+	if (pkt->len > end - (void *)ip && pkt->len > hook_len(ctx) - sizeof(struct ethhdr))
 		return NATXDP_DROP_MALFORMED;
 
 	pkt->l4 = (void *)ip + ihl;

@@ -52,7 +52,7 @@ static __always_inline int port_is_host(__u32 port)
 /* bpf_loop() takes only what is on the caller's own stack. */
 struct port_walk {
 	struct port_search *search;
-	struct xdp_md *ctx;
+	hook_ctx *ctx;
 };
 
 /* One step of the search; returns 1 to end it (bpf_loop). */
@@ -133,7 +133,7 @@ static __always_inline void port_search_crowded(struct port_walk *walk,
  * slot is left in @s->slot, or -EEXIST if no port is free, -ENOSPC if the flow
  * table has no room. Returns 0.
  */
-__noinline int port_claim(struct xdp_md *ctx, struct port_search *s, __u32 pool_index)
+__noinline int port_claim(hook_ctx *ctx, struct port_search *s, __u32 pool_index)
 {
 	struct port_walk walk = { .search = s, .ctx = ctx };
 	struct natxdp_port_hint *hint;

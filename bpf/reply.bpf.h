@@ -87,29 +87,29 @@ static __always_inline void reply_rst_tcp(struct tcphdr *rst, const struct tcphd
 	rst->check = ~csum_fold(sum + csum_header(rst, sizeof(*rst)));
 }
 
-/* Turn a TCP segment into the RST that answers it, and send it back. */
-static __always_inline int reply_rst(struct xdp_md *ctx, const struct packet *pkt)
+/* Turn a TCP segment into the RST that answers it. Returns 0, or an error if it cannot be. */
+static __always_inline int reply_rst(hook_ctx *ctx, const struct packet *pkt)
 {
-	void *end = (void *)(long)ctx->data_end;
+	void *end = hook_end(ctx);
 	const __u32 want = sizeof(struct ethhdr) + sizeof(struct iphdr) + sizeof(struct tcphdr);
 	struct tcphdr rst = {}, *tcp = pkt->l4;
 	struct iphdr ip = {};
 	struct ethhdr *eth;
 
 	if ((void *)(tcp + 1) > end)
-		return XDP_DROP;
+		return -EINVAL;
 	reply_rst_tcp(&rst, tcp, pkt->ip);
 	reply_ip(&ip, IPPROTO_TCP, sizeof(ip) + sizeof(rst), pkt->ip->daddr, pkt->ip->saddr);
-	if (bpf_xdp_adjust_tail(ctx, (int)(want - bpf_xdp_get_buff_len(ctx))))
-		return XDP_DROP;
-	eth = (void *)(long)ctx->data;
-	end = (void *)(long)ctx->data_end;
+	if (hook_resize(ctx, want))
+		return -EINVAL;
+	eth = hook_data(ctx);
+	end = hook_end(ctx);
 	if ((void *)eth + want > end)
-		return XDP_DROP;
+		return -EINVAL;
 	eth_swap(eth);
 	__builtin_memcpy(eth + 1, &ip, sizeof(ip));
 	__builtin_memcpy((void *)(eth + 1) + sizeof(ip), &rst, sizeof(rst));
-	return XDP_TX;
+	return 0;
 }
 
 /* May this CPU answer with one more ICMP error in this tick? */
@@ -132,25 +132,26 @@ static __always_inline int reply_allowed(void)
  * The address with which the box speaks on the interface of the packet. To
  * the outside that is the address to which the packet was sent.
  */
-static __always_inline __be32 reply_source(const struct xdp_md *ctx, __be32 sent_to)
+static __always_inline __be32 reply_source(const hook_ctx *ctx, __be32 sent_to)
 {
 	struct natxdp_config *cfg = config_get();
 	int dev;
 
 	if (!cfg || bpf_map_lookup_elem(&own_addrs, &sent_to))
 		return sent_to;
-	dev = next_hop_dev(ctx->ingress_ifindex);
+	dev = next_hop_dev(hook_ifindex(ctx));
 	return cfg->dev_addr[dev < 0 ? 0 : (__u32)dev % NATXDP_DEVS_MAX];
 }
 
 /*
- * Answer a packet with an ICMP error that quotes it. To be called before the
- * packet is translated, so that its sender knows the quote. Returns a verdict.
+ * Turn a packet into the ICMP error that answers and quotes it. To be called
+ * before the packet is translated, so that its sender knows the quote. Returns 0,
+ * or an error if it cannot be.
  */
-__noinline int reply_icmp(struct xdp_md *ctx, const struct reply_icmp *what)
+__noinline int reply_icmp(hook_ctx *ctx, const struct reply_icmp *what)
 {
 	const __u32 head = sizeof(struct iphdr) + sizeof(struct icmphdr);
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	void *data = hook_data(ctx), *end = hook_end(ctx);
 	struct ethhdr *eth = data, saved;
 	struct iphdr *ip = (void *)(eth + 1), outer = {};
 	struct icmphdr icmp = {};
@@ -158,7 +159,7 @@ __noinline int reply_icmp(struct xdp_md *ctx, const struct reply_icmp *what)
 	int sum;
 
 	if (!what || (void *)(ip + 1) > end)
-		return XDP_DROP;
+		return -EINVAL;
 	__builtin_memcpy(&saved, eth, sizeof(saved));
 	quote = bpf_ntohs(ip->tot_len);
 	if (quote > REPLY_QUOTE)
@@ -167,21 +168,21 @@ __noinline int reply_icmp(struct xdp_md *ctx, const struct reply_icmp *what)
 	icmp.type = what->type;
 	icmp.code = what->code;
 	icmp.sequence = bpf_htons(what->mtu); /* where "fragmentation needed" has it */
-	if (bpf_xdp_adjust_tail(ctx, (int)(sizeof(saved) + quote - bpf_xdp_get_buff_len(ctx))))
-		return XDP_DROP;
+	if (hook_resize(ctx, sizeof(saved) + quote))
+		return -EINVAL;
 	sum = sum_bytes(ctx, sizeof(saved), quote);
-	if (sum < 0 || bpf_xdp_adjust_head(ctx, -(int)head))
-		return XDP_DROP;
+	if (sum < 0 || hook_push(ctx, head))
+		return -EINVAL;
 	icmp.checksum = ~csum_fold(sum + csum_header(&icmp, sizeof(icmp)));
-	data = (void *)(long)ctx->data;
-	end = (void *)(long)ctx->data_end;
+	data = hook_data(ctx);
+	end = hook_end(ctx);
 	if (data + sizeof(saved) + head > end)
-		return XDP_DROP;
+		return -EINVAL;
 	__builtin_memcpy(data, &saved, sizeof(saved));
 	eth_swap(data);
 	__builtin_memcpy(data + sizeof(saved), &outer, sizeof(outer));
 	__builtin_memcpy(data + sizeof(saved) + sizeof(outer), &icmp, sizeof(icmp));
-	return XDP_TX;
+	return 0;
 }
 
 #endif

@@ -22,7 +22,7 @@ _Static_assert(offsetof(struct natxdp_key, saddr) == 0 && offsetof(struct natxdp
  * connections in the making and in TIME_WAIT. It looks in the namespace of the
  * interface, and for sockets that are bound to no other one.
  */
-__noinline int host_owns(struct xdp_md *ctx, const struct natxdp_key *key)
+__noinline int host_owns(hook_ctx *ctx, const struct natxdp_key *key)
 {
 	const __u32 size = sizeof(((struct bpf_sock_tuple *)0)->ipv4);
 	struct bpf_sock *sk;

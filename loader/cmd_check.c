@@ -46,7 +46,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (!arguments->iface)
-			argp_error(state, "which interface? 'ip link' lists them");
+			argp_error(state,
+				   "which interface? 'ip link' lists them; auto is the one that "
+				   "leads to the internet");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -103,11 +105,14 @@ static int conclude(const struct findings *findings, struct err *err)
 
 static int check(struct work *work, const struct arguments *arguments, struct err *err)
 {
+	char iface[IFNAMSIZ];
 	int ret;
 
 	ret = options_make_settings(&arguments->options, &work->settings, err);
 	if (!ret)
-		ret = plan_make(&work->plan, &work->settings, arguments->iface, err);
+		ret = plan_iface(iface, arguments->iface, err);
+	if (!ret)
+		ret = plan_make(&work->plan, &work->settings, iface, err);
 	if (!ret)
 		ret = facts_gather(&work->facts, &work->plan, err);
 	if (ret)

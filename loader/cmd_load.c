@@ -47,7 +47,7 @@ static const struct argp_option own_options[] = {
 
 static const char doc[] =
 	"Translate the traffic of inside hosts that comes in by IFACE. With --inside, IFACE is the "
-	"outside interface. On a NAT that runs, this takes over a new program and new settings, and "
+	"outside interface; auto is the one that leads to the internet. On a NAT that runs, this takes over a new program and new settings, and "
 	"every flow goes on.\v"
 	"Examples:\n"
 	"  natxdp load eth0                  one interface, its first address is external\n"
@@ -82,7 +82,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (!arguments->iface && !arguments->print_config)
-			argp_error(state, "which interface? 'ip link' lists them");
+			argp_error(state,
+				   "which interface? 'ip link' lists them; auto is the one that "
+				   "leads to the internet");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -193,20 +195,36 @@ struct words {
 	char **argv;
 };
 
+/* A reload is of the interface that `auto` was at the load, wherever the route leads then. */
+static int choose_iface(char iface[IFNAMSIZ], const char *word, const struct words *words,
+			struct err *err)
+{
+	int ret = plan_iface(iface, word, err);
+
+	for (int i = 0; !ret && i < words->argc; i++) {
+		if (words->argv[i] == word)
+			words->argv[i] = iface;
+	}
+	return ret;
+}
+
 static int run(const struct arguments *arguments, const struct words *words,
 	       const struct settings *settings, struct err *err)
 {
+	char iface[IFNAMSIZ];
 	struct plan *plan;
 	enum loaded how;
 	int lock, ret;
 
 	ret = privilege_check(err);
+	if (!ret)
+		ret = choose_iface(iface, arguments->iface, words, err);
 	if (ret)
 		return ret;
 	plan = malloc(sizeof(*plan));
 	if (!plan)
 		return err_set(err, STATUS_SYSTEM, ENOMEM, "out of memory");
-	ret = plan_make(plan, settings, arguments->iface, err);
+	ret = plan_make(plan, settings, iface, err);
 	if (ret)
 		goto free;
 	lock = rundir_lock(settings->pin_dir, LOCK_PATIENCE_MS, err);
@@ -216,7 +234,7 @@ static int run(const struct arguments *arguments, const struct words *words,
 	}
 	ret = load(plan, arguments->fix, &how, err);
 	if (!ret)
-		ret = lastload_write(settings, arguments->iface, words->argc, words->argv, err);
+		ret = lastload_write(settings, iface, words->argc, words->argv, err);
 	if (ret)
 		goto unlock;
 	warn_of_foreign_addresses(plan);

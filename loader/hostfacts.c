@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* Gathers what check.c judges: of the host, as nic.c does of an interface. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/magic.h>
 #include <linux/neighbour.h>
@@ -24,9 +23,6 @@
 #include "settings.h"
 
 enum { TCP_LISTEN_STATE = 0x0A, UDP_OPEN_STATE = 0x07, BUFFER_SIZE = 8192 };
-
-/* Any address that is nobody's own network will do to ask for the way out. */
-#define INTERNET "1.1.1.1"
 
 /* /proc/net has one line a socket: "sl local_address rem_address st ...". */
 static void read_listeners(struct facts *facts, const char *path, uint8_t proto,
@@ -96,36 +92,12 @@ static void ask(int protocol, struct nlmsghdr *request, mnl_cb_t each, struct fa
 	mnl_socket_close(socket);
 }
 
-static int see_route(const struct nlmsghdr *message, void *data)
-{
-	struct facts *facts = data;
-	const struct nlattr *attr;
-
-	if (message->nlmsg_type != RTM_NEWROUTE)
-		return MNL_CB_OK;
-	facts->route = true;
-	mnl_attr_for_each(attr, message, sizeof(struct rtmsg)) {
-		if (mnl_attr_get_type(attr) == RTA_OIF)
-			facts->route_out = mnl_attr_get_u32(attr) == facts->nic[0].ifindex;
-		else if (mnl_attr_get_type(attr) == RTA_GATEWAY)
-			facts->gateway = mnl_attr_get_u32(attr);
-	}
-	return MNL_CB_OK;
-}
-
 static void read_route(struct facts *facts)
 {
-	char buffer[256];
-	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
-	struct rtmsg *route;
+	uint32_t ifindex;
 
-	request->nlmsg_type = RTM_GETROUTE;
-	request->nlmsg_flags = NLM_F_REQUEST;
-	route = mnl_nlmsg_put_extra_header(request, sizeof(*route));
-	route->rtm_family = AF_INET;
-	route->rtm_dst_len = 32;
-	mnl_attr_put_u32(request, RTA_DST, inet_addr(INTERNET));
-	ask(NETLINK_ROUTE, request, see_route, facts);
+	facts->route = !rtnl_way_out(&ifindex, &facts->gateway);
+	facts->route_out = facts->route && ifindex == facts->nic[0].ifindex;
 }
 
 static int see_neighbour(const struct nlmsghdr *message, void *data)

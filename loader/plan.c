@@ -2,6 +2,7 @@
 #include "plan.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -47,6 +48,13 @@ static int read_mtu(struct plan_dev *dev, struct err *err)
 	return ret;
 }
 
+static int err_no_such(const char *name, struct err *err)
+{
+	return err_set(err, STATUS_INTERFACE, ENODEV,
+		       "%s: no such interface in this network namespace: 'ip link' lists them",
+		       name);
+}
+
 static int add_dev(struct plan *plan, const char *name, struct err *err)
 {
 	struct plan_dev *dev = &plan->dev[plan->dev_count];
@@ -60,10 +68,7 @@ static int add_dev(struct plan *plan, const char *name, struct err *err)
 	}
 	dev->ifindex = strlen(name) < IFNAMSIZ ? if_nametoindex(name) : 0;
 	if (!dev->ifindex)
-		return err_set(err, STATUS_INTERFACE, ENODEV,
-			       "%s: no such interface in this network namespace: 'ip link' lists "
-			       "them",
-			       name);
+		return err_no_such(name, err);
 	if (!strcmp(name, "lo"))
 		return err_set(err, STATUS_INTERFACE, EINVAL,
 			       "lo: the loopback interface cannot translate: give the one that "
@@ -71,6 +76,28 @@ static int add_dev(struct plan *plan, const char *name, struct err *err)
 	memcpy(dev->name, name, strlen(name) + 1);
 	plan->dev_count++;
 	return read_mtu(dev, err);
+}
+
+int plan_iface(char name[IFNAMSIZ], const char *word, struct err *err)
+{
+	uint32_t ifindex;
+	__be32 gateway;
+	int ret;
+
+	if (strcmp(word, "auto") || if_nametoindex(word)) {
+		snprintf(name, IFNAMSIZ, "%s", word);
+		/* a name that does not fit is none, and is said as it was given */
+		return strlen(word) < IFNAMSIZ ? 0 : err_no_such(word, err);
+	}
+	ret = rtnl_way_out(&ifindex, &gateway);
+	if (!ret && !if_indextoname(ifindex, name))
+		ret = -errno;
+	if (ret)
+		return err_set(err, STATUS_INTERFACE, ret,
+			       "auto: no route to the internet to take the interface of: %s: give "
+			       "the interface, or the host a default route",
+			       strerror(-ret));
+	return 0;
 }
 
 int plan_pool(struct pool *pool, const struct settings *settings, __be32 first)

@@ -29,6 +29,9 @@ struct plan {
 	struct host_addrs addrs;
 };
 
+/* Where the argument IFACE may be `auto`: the interface that leads to the internet. */
+int plan_iface(char name[IFNAMSIZ], const char *word, struct err *err);
+
 /* Looks at this host and changes nothing. @settings must outlive @plan. */
 int plan_make(struct plan *plan, const struct settings *settings, const char *iface,
 	      struct err *err);

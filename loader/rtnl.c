@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 #include "rtnl.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/neighbour.h>
@@ -8,7 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DUMP_SIZE = 32768 }; /* what the kernel fills at most in one go */
+enum { DUMP_SIZE = 32768, ANSWER_SIZE = 8192 }; /* what the kernel fills at most in one go */
+
+/* Any address that is nobody's own network will do to ask for the way out. */
+#define INTERNET "1.1.1.1"
+
+struct way {
+	uint32_t ifindex;
+	__be32 gateway;
+};
 
 static int add_addr(const struct nlmsghdr *message, void *data)
 {
@@ -94,6 +103,61 @@ bool host_addrs_has(const struct host_addrs *addrs, __be32 addr)
 			return true;
 	}
 	return false;
+}
+
+static int see_way(const struct nlmsghdr *message, void *data)
+{
+	struct way *way = data;
+	const struct nlattr *attr;
+
+	if (message->nlmsg_type != RTM_NEWROUTE)
+		return MNL_CB_OK;
+	mnl_attr_for_each(attr, message, sizeof(struct rtmsg)) {
+		if (mnl_attr_get_type(attr) == RTA_OIF)
+			way->ifindex = mnl_attr_get_u32(attr);
+		else if (mnl_attr_get_type(attr) == RTA_GATEWAY)
+			way->gateway = mnl_attr_get_u32(attr);
+	}
+	return MNL_CB_OK;
+}
+
+/* Sends one request that has one answer. An error of the kernel comes as errno. */
+static int ask(struct nlmsghdr *request, mnl_cb_t see, void *data)
+{
+	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	char answer[ANSWER_SIZE];
+	ssize_t len = -1;
+	int ret = 0;
+
+	if (!socket)
+		return -errno;
+	if (!mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) &&
+	    mnl_socket_sendto(socket, request, request->nlmsg_len) > 0)
+		len = mnl_socket_recvfrom(socket, answer, sizeof(answer));
+	if (len < 0 || mnl_cb_run(answer, len, 0, 0, see, data) < MNL_CB_STOP)
+		ret = -errno;
+	mnl_socket_close(socket);
+	return ret;
+}
+
+int rtnl_way_out(uint32_t *ifindex, __be32 *gateway)
+{
+	char buffer[256];
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+	struct way way = { 0 };
+	struct rtmsg *route;
+	int ret;
+
+	request->nlmsg_type = RTM_GETROUTE;
+	request->nlmsg_flags = NLM_F_REQUEST;
+	route = mnl_nlmsg_put_extra_header(request, sizeof(*route));
+	route->rtm_family = AF_INET;
+	route->rtm_dst_len = 32;
+	mnl_attr_put_u32(request, RTA_DST, inet_addr(INTERNET));
+	ret = ask(request, see_way, &way);
+	*ifindex = way.ifindex;
+	*gateway = way.gateway;
+	return ret || way.ifindex ? ret : -ENETUNREACH;
 }
 
 int rtnl_use_neighbour(struct mnl_socket *socket, uint32_t ifindex, __be32 addr)

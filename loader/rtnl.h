@@ -28,6 +28,12 @@ int rtnl_addrs(struct host_addrs *addrs);
 __be32 host_addrs_first(const struct host_addrs *addrs, uint32_t ifindex);
 bool host_addrs_has(const struct host_addrs *addrs, __be32 addr);
 
+/*
+ * The way to the internet: by which interface and gateway (0: none, it is on the link).
+ * Returns 0, -ENETUNREACH without such a route, or -errno.
+ */
+int rtnl_way_out(uint32_t *ifindex, __be32 *gateway);
+
 /* Lets the kernel confirm a neighbour as if it had just been used. */
 int rtnl_use_neighbour(struct mnl_socket *socket, uint32_t ifindex, __be32 addr);
 

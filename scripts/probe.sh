@@ -10,7 +10,7 @@ set -euo pipefail
 
 libraries=(libbpf libxdp libelf zlib libmnl libcjson inih)
 aws_libraries=(libcurl expat libcjson zlib)
-agent_libraries=(libmicrohttpd libseccomp)
+agent_libraries=(libmicrohttpd libseccomp libcrypto)
 if [[ ${1-} == --libraries ]]; then
 	printf '%s\n' "${libraries[@]}"
 	exit

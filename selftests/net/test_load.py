@@ -189,6 +189,25 @@ def test_two_nats_on_one_machine(bare: Lab) -> None:
     assert bare.box.status()["active"] is True
 
 
+def test_auto_is_the_interface_that_leads_out(bare: Lab) -> None:
+    nat = bare["nat"]
+    [default] = nat.run("ip", "route", "show", "default").stdout.splitlines()
+    assert "dev eth0" in default
+    try:
+        nat.ip("route del default")
+        refused = assert_refused(bare, INTERFACE, "load", "auto", "--inside", "eth1")
+        assert "auto: no route to the internet" in refused
+        nat.ip(f"route add {default}")
+        bare.box.run("load", "auto", "--inside", "eth1")
+        # the way out changes then: the NAT stays where it is
+        nat.ip("route replace default via 10.77.0.2")
+        bare.box.run("reload")
+        assert [link["name"] for link in bare.box.json("status")["interfaces"]] == ["eth0", "eth1"]
+    finally:
+        nat.ip(f"route replace {default}")
+    assert bare.box.json("verify")["result"] == "ok"
+
+
 def test_generic_mode(bare: Lab) -> None:
     bare.box.load("--xdp-mode", "generic", audit=False)  # veth counts native programs only
     assert bare.box.status()["xdp_mode"] == "generic"

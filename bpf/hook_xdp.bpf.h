@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * A packet at the XDP hook. The core knows packets by these names alone, and
+ * is compiled once with this header and once with hook_tc.bpf.h, whichever the
+ * file of the entry points includes before all others.
+ */
+#ifndef NATXDP_HOOK_BPF_H
+#define NATXDP_HOOK_BPF_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "maps.bpf.h"
+
+typedef struct xdp_md hook_ctx;
+
+/* Verdicts; hook_reflect() and hook_redirect() return others. */
+enum { HOOK_PASS = XDP_PASS, HOOK_DROP = XDP_DROP };
+
+/* The bytes that can be read and written without a helper: the frame, or its beginning. */
+static __always_inline void *hook_data(const hook_ctx *ctx)
+{
+	return (void *)(long)ctx->data;
+}
+
+static __always_inline void *hook_end(const hook_ctx *ctx)
+{
+	return (void *)(long)ctx->data_end;
+}
+
+/* Bytes of the whole frame. */
+static __always_inline __u32 hook_len(hook_ctx *ctx)
+{
+	return bpf_xdp_get_buff_len(ctx);
+}
+
+/* The interface at which the frame came in. */
+static __always_inline __u32 hook_ifindex(const hook_ctx *ctx)
+{
+	return ctx->ingress_ifindex;
+}
+
+/* Send the frame back to where it came from. */
+static __always_inline int hook_reflect(hook_ctx *ctx)
+{
+	return XDP_TX;
+}
+
+/* Send the frame to a neighbour, whose addresses it has. HOOK_DROP if the interface is gone. */
+static __always_inline int hook_redirect(const struct natxdp_next_hop *nh)
+{
+	return bpf_redirect_map(&egress_devs, nh->dev, XDP_DROP);
+}
+
+/*
+ * Cut the frame after @len bytes, or make it longer. What was known of its
+ * bytes is to be looked up again. Returns 0 or an error.
+ */
+static __always_inline int hook_resize(hook_ctx *ctx, __u32 len)
+{
+	return bpf_xdp_adjust_tail(ctx, (int)(len - hook_len(ctx)));
+}
+
+/* Put @len bytes in front of the IP header; those before it are then undefined. */
+static __always_inline int hook_push(hook_ctx *ctx, __u32 len)
+{
+	return bpf_xdp_adjust_head(ctx, -(int)len);
+}
+
+#endif
