@@ -6,6 +6,8 @@
 #ifndef NATXDP_HOSTS_BPF_H
 #define NATXDP_HOSTS_BPF_H
 
+#include <linux/errno.h>
+
 #include "maps.bpf.h"
 
 enum {
@@ -52,6 +54,20 @@ static __always_inline int host_admit(const struct natxdp_config *cfg, __be32 ad
 			return NATXDP_DROP_RATE;
 		host->tokens -= HOST_TOKEN;
 	}
+	__sync_fetch_and_add(&host->flows, 1);
+	return 0;
+}
+
+/* One more flow, beyond any limit: it was admitted elsewhere. */
+static __always_inline int host_count(__be32 addr, __u32 now)
+{
+	struct natxdp_host fresh = { .tick = now };
+	struct natxdp_host *host;
+
+	bpf_map_update_elem(&hosts, &addr, &fresh, BPF_NOEXIST);
+	host = bpf_map_lookup_elem(&hosts, &addr);
+	if (!host)
+		return -ENOSPC;
 	__sync_fetch_and_add(&host->flows, 1);
 	return 0;
 }

@@ -18,6 +18,7 @@
 #include "frag.bpf.h"
 #include "hairpin.bpf.h"
 #include "icmp.bpf.h"
+#include "insert.bpf.h"
 #include "maps.bpf.h"
 #include "mss.bpf.h"
 #include "nexthop.bpf.h"

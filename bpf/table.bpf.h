@@ -3,7 +3,7 @@
  * The flow table: find, claim, remove.
  *
  *   flow_find()    the slot of a key; flow_find_fast() for packets, which most often have one
- *   flow_claim()   insert an entry; makes its key unique
+ *   flow_claim()   insert an entry; makes its key unique; flow_claim_by() has its memory given
  *   flow_remove()  make an entry unfindable; flow_free() when its grace is over
  *   flow_at()      the entry of a slot; flow_peer() the one of the other direction
  *   flow_mark()    change the mark of an entry, by compare and swap
@@ -231,30 +231,20 @@ static __always_inline __u32 slot_take(const struct natxdp_home *home)
 	return NATXDP_SLOT_NONE;
 }
 
-/* Not on the stack, which is short where flow_claim() is called. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct natxdp_home);
-} claim_home SEC(".maps");
-
 /*
  * Insert an entry. Returns its slot, -EEXIST if its key is taken, -ENOSPC if
- * both groups are full.
+ * both groups are full. @home is memory for it.
  *
  * No search under the lock: its holder only makes sure that since the search
  * began nobody has inserted a key of the same stripe.
  */
-__noinline int flow_claim(const struct natxdp_flow *flow)
+__noinline int flow_claim_by(const struct natxdp_flow *flow, struct natxdp_home *home)
 {
-	__u32 slot = NATXDP_SLOT_NONE, inserts, nothing = 0, key = 0;
-	struct natxdp_home *home;
+	__u32 slot = NATXDP_SLOT_NONE, inserts, nothing = 0, key;
 	struct flow_lock *lock;
 	struct natxdp_flow *f;
 	int tries, err = -ENOSPC;
 
-	home = bpf_map_lookup_elem(&claim_home, &key);
 	if (!flow || !home)
 		return -EINVAL;
 	flow_home(&flow->key, home);
@@ -298,6 +288,21 @@ __noinline int flow_claim(const struct natxdp_flow *flow)
 	if (slot != NATXDP_SLOT_NONE)
 		slot_release(slot);
 	return err;
+}
+
+/* Not on the stack, which is short where flow_claim() is called: by packets, alone on their CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct natxdp_home);
+} claim_home SEC(".maps");
+
+static __always_inline int flow_claim(const struct natxdp_flow *flow)
+{
+	__u32 zero = 0;
+
+	return flow_claim_by(flow, bpf_map_lookup_elem(&claim_home, &zero));
 }
 
 /*

@@ -112,8 +112,8 @@ static int dispatch_one(const struct nat *nat, const struct plan *plan, unsigned
 			struct err *err)
 {
 	const char *name = program_names[attach_program_for(plan, dev)];
-	char fresh[PIN_PATH_MAX], path[PIN_PATH_MAX];
 	struct bpf_prog_info info = { 0 };
+	char path[PIN_PATH_MAX];
 	__u32 size = sizeof(info);
 	int fd = dispatch_add(nat, name, plan->dev[dev].name,
 			      plan->settings->xdp_mode == XDP_MODE_GENERIC, err),
@@ -121,13 +121,12 @@ static int dispatch_one(const struct nat *nat, const struct plan *plan, unsigned
 
 	if (fd < 0)
 		return fd;
-	pins_fresh_path(fresh, plan->settings->pin_dir);
 	pins_link_path(path, plan->settings->pin_dir, plan->dev[dev].name);
-	unlink(fresh);
-	if (bpf_obj_get_info_by_fd(fd, &info, &size) || bpf_obj_pin(fd, fresh) ||
-	    rename(fresh, path))
-		ret = err_set(err, STATUS_KERNEL, errno, "%s: cannot pin: %s", path,
-			      strerror(errno));
+	ret = bpf_obj_get_info_by_fd(fd, &info, &size) ? -errno : 0;
+	if (!ret)
+		ret = pins_put(fd, path, plan->settings->pin_dir);
+	if (ret)
+		err_set(err, STATUS_KERNEL, ret, "%s: cannot pin: %s", path, strerror(-ret));
 	else
 		ret = info.id;
 	close(fd);

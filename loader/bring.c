@@ -33,7 +33,7 @@ static int go_live(struct nat *nat, const struct plan *plan, const struct sysctl
 	if (!ret)
 		ret = nat_arm(nat, err);
 	if (!ret)
-		ret = nat_pin_iterator(nat, pin_dir, err);
+		ret = nat_pin_programs(nat, pin_dir, err);
 	if (!ret)
 		ret = attach_all(nat, plan, err);
 	if (!ret)
@@ -147,7 +147,7 @@ static int switch_over(struct nat *nat, const struct plan *plan, const struct sy
 	if (!ret)
 		ret = nat_arm(nat, err);
 	if (!ret)
-		ret = nat_pin_iterator(nat, pin_dir, err);
+		ret = nat_pin_programs(nat, pin_dir, err);
 	return ret;
 }
 
@@ -193,7 +193,7 @@ static int revive(struct nat *nat, const struct plan *plan, const struct instanc
 	if (!ret)
 		ret = nat_arm(nat, err);
 	if (!ret)
-		ret = nat_pin_iterator(nat, pin_dir, err);
+		ret = nat_pin_programs(nat, pin_dir, err);
 	if (!ret)
 		ret = sysctl_apply(pin_dir, sysctls, err);
 	if (!ret)

@@ -46,7 +46,8 @@ int counters_read(const struct nat *nat, struct natxdp_counters *sum)
 
 uint64_t counters_flows(const struct natxdp_counters *sum)
 {
-	uint64_t opened = sum->events[NATXDP_EVENT_FLOWS_OPENED];
+	uint64_t opened = sum->events[NATXDP_EVENT_FLOWS_OPENED] +
+			  sum->events[NATXDP_EVENT_FLOWS_INSERTED];
 	uint64_t expired = sum->events[NATXDP_EVENT_FLOWS_EXPIRED];
 
 	/* the CPUs are not read at one moment */

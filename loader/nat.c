@@ -112,6 +112,8 @@ int nat_program(const struct nat *nat, enum nat_program program)
 		return bpf_program__fd(s->progs.natxdp_outside);
 	case NAT_PROGRAM_ARM:
 		return bpf_program__fd(s->progs.natxdp_arm);
+	case NAT_PROGRAM_INSERT:
+		return bpf_program__fd(s->progs.natxdp_insert);
 	case NAT_PROGRAMS:
 		break;
 	}
@@ -170,13 +172,13 @@ int nat_pin_maps(const struct nat *nat, const char *pin_dir, struct err *err)
 	return 0;
 }
 
-int nat_pin_iterator(const struct nat *nat, const char *pin_dir, struct err *err)
+static int pin_iterator(const struct nat *nat, const char *pin_dir, struct err *err)
 {
 	LIBBPF_OPTS(bpf_iter_attach_opts, opts);
 	union bpf_iter_link_info info = { .map.map_fd = nat->map[NAT_MAP_flow_table] };
-	char fresh[PIN_PATH_MAX], path[PIN_PATH_MAX];
+	char path[PIN_PATH_MAX];
 	struct bpf_link *link;
-	int ret = 0;
+	int ret;
 
 	opts.link_info = &info;
 	opts.link_info_len = sizeof(info);
@@ -184,14 +186,27 @@ int nat_pin_iterator(const struct nat *nat, const char *pin_dir, struct err *err
 	if (!link)
 		return err_set(err, STATUS_KERNEL, errno,
 			       "the iterator over flows cannot be attached: %s", strerror(errno));
-	pins_flows_path(fresh, pin_dir, true);
-	pins_flows_path(path, pin_dir, false);
-	unlink(fresh);
-	if (bpf_obj_pin(bpf_link__fd(link), fresh) || rename(fresh, path))
-		ret = err_set(err, STATUS_KERNEL, errno, "%s: cannot pin: %s", path,
-			      strerror(errno));
+	pins_flows_path(path, pin_dir);
+	ret = pins_put(bpf_link__fd(link), path, pin_dir);
+	if (ret)
+		err_set(err, STATUS_KERNEL, ret, "%s: cannot pin: %s", path, strerror(-ret));
 	/* without this the link would be detached although it is pinned */
 	bpf_link__disconnect(link);
 	bpf_link__destroy(link);
+	return ret;
+}
+
+int nat_pin_programs(const struct nat *nat, const char *pin_dir, struct err *err)
+{
+	char path[PIN_PATH_MAX];
+	int ret;
+
+	ret = pin_iterator(nat, pin_dir, err);
+	if (ret)
+		return ret;
+	pins_insert_path(path, pin_dir);
+	ret = pins_put(nat_program(nat, NAT_PROGRAM_INSERT), path, pin_dir);
+	if (ret)
+		err_set(err, STATUS_KERNEL, ret, "%s: cannot pin: %s", path, strerror(-ret));
 	return ret;
 }

@@ -55,6 +55,7 @@ enum nat_program {
 	NAT_PROGRAM_INSIDE,
 	NAT_PROGRAM_OUTSIDE,
 	NAT_PROGRAM_ARM,
+	NAT_PROGRAM_INSERT,
 	NAT_PROGRAMS,
 };
 
@@ -96,8 +97,8 @@ int nat_set_active(struct nat *nat, bool active, struct err *err);
 
 int nat_pin_maps(const struct nat *nat, const char *pin_dir, struct err *err);
 
-/* Replaces an older iterator in one step. */
-int nat_pin_iterator(const struct nat *nat, const char *pin_dir, struct err *err);
+/* The iterator and the inserter. Each replaces an older one in one step. */
+int nat_pin_programs(const struct nat *nat, const char *pin_dir, struct err *err);
 
 /*
  * Puts all of @plan into the maps (fill.c). Over a NAT that works, new values

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 #include "pins.h"
 
+#include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -31,14 +32,29 @@ void pins_link_path(char path[PIN_PATH_MAX], const char *pin_dir, const char *if
 	}
 }
 
-void pins_flows_path(char path[PIN_PATH_MAX], const char *pin_dir, bool fresh)
+void pins_flows_path(char path[PIN_PATH_MAX], const char *pin_dir)
 {
-	snprintf(path, PIN_PATH_MAX, "%s/flows%s", pin_dir, fresh ? "_new" : "");
+	snprintf(path, PIN_PATH_MAX, "%s/flows", pin_dir);
 }
 
-void pins_fresh_path(char path[PIN_PATH_MAX], const char *pin_dir)
+void pins_insert_path(char path[PIN_PATH_MAX], const char *pin_dir)
+{
+	snprintf(path, PIN_PATH_MAX, "%s/insert", pin_dir);
+}
+
+/* Where a pin is made that then takes the place of another one. */
+static void fresh_path(char path[PIN_PATH_MAX], const char *pin_dir)
 {
 	snprintf(path, PIN_PATH_MAX, "%s/fresh", pin_dir);
+}
+
+int pins_put(int fd, const char *path, const char *pin_dir)
+{
+	char fresh[PIN_PATH_MAX];
+
+	fresh_path(fresh, pin_dir);
+	unlink(fresh);
+	return bpf_obj_pin(fd, fresh) || rename(fresh, path) ? -errno : 0;
 }
 
 bool pins_is_program(int fd)
@@ -179,11 +195,11 @@ int pins_remove(const char *pin_dir)
 	static const char *const subdirs[] = { "links", "maps" };
 	char path[PIN_PATH_MAX];
 
-	for (int fresh = 0; fresh < 2; fresh++) {
-		pins_flows_path(path, pin_dir, fresh);
-		unlink(path);
-	}
-	pins_fresh_path(path, pin_dir);
+	pins_flows_path(path, pin_dir);
+	unlink(path);
+	pins_insert_path(path, pin_dir);
+	unlink(path);
+	fresh_path(path, pin_dir);
 	unlink(path);
 	for (int i = 0; i < 2; i++) {
 		pins_each(pin_dir, subdirs[i], unlink_one, NULL);

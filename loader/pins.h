@@ -5,6 +5,7 @@
  *	PIN_DIR/maps/NAME	every map
  *	PIN_DIR/links/IFACE	what keeps the program on each interface
  *	PIN_DIR/flows		an iterator: cat prints one line a flow
+ *	PIN_DIR/insert		the program that takes flows of another table
  */
 #ifndef NATXDP_PINS_H
 #define NATXDP_PINS_H
@@ -19,13 +20,15 @@ void pins_map_path(char path[PIN_PATH_MAX], const char *pin_dir, const char *map
 
 /* bpffs allows no dot in a name, but eth0.100 has one: ':' stands for it. */
 void pins_link_path(char path[PIN_PATH_MAX], const char *pin_dir, const char *iface);
-/* Where a pin is made that then takes the place of another one. */
-void pins_fresh_path(char path[PIN_PATH_MAX], const char *pin_dir);
 
 /* Is this descriptor, of something pinned, one of a program? */
 bool pins_is_program(int fd);
 
-void pins_flows_path(char path[PIN_PATH_MAX], const char *pin_dir, bool fresh);
+void pins_flows_path(char path[PIN_PATH_MAX], const char *pin_dir);
+void pins_insert_path(char path[PIN_PATH_MAX], const char *pin_dir);
+
+/* Pins @fd at @path in one step, in the place of what may be there. Returns 0 or -errno. */
+int pins_put(int fd, const char *path, const char *pin_dir);
 
 /*
  * Makes the directories, after mounting bpffs at /sys/fs/bpf where it is

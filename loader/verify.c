@@ -98,7 +98,7 @@ static void check_pins(struct verifier *v)
 	char path[PIN_PATH_MAX];
 	struct finding *f;
 
-	pins_flows_path(path, v->pin_dir, false);
+	pins_flows_path(path, v->pin_dir);
 	if (access(path, F_OK)) {
 		f = find(v, FINDING_DRIFT, "pins", "flows");
 		say(f->found, "missing");

@@ -11,7 +11,7 @@
 #include <natxdp/state.h>
 
 /* Raised whenever a map's layout or meaning changes. */
-#define NATXDP_ABI 2
+#define NATXDP_ABI 3
 
 enum natxdp_limits {
 	NATXDP_POOL_MAX = 64,	     /* external addresses; an ENI takes 50 at most */

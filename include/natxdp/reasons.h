@@ -2,7 +2,9 @@
 /*
  * Every way out of the packet path has one reason. The reason is the counter
  * (packets and bytes), the name in `natxdp stats`, and the text in the manual:
- * this list is the only one.
+ * this list is the only one. Counters go on over an upgrade, so a new reason
+ * or event stands at the end of its list, and one that is no more keeps its
+ * place.
  *
  * NATXDP_REASON(enumerator, verdict, name, text)
  * verdict: FORWARD (translated and sent), PASS (left to the kernel), DROP,
@@ -79,7 +81,8 @@ enum natxdp_reason {
 	X(IDLE_TIMEOUTS, "idle_timeouts",                                         \
 	  "established TCP flows removed because they were idle")                 \
 	X(RECORDS_WRITTEN, "records_written", "flow records handed to the agent") \
-	X(RECORDS_LOST, "records_lost", "flow records for which the agent had no room")
+	X(RECORDS_LOST, "records_lost", "flow records for which the agent had no room") \
+	X(FLOWS_INSERTED, "flows_inserted", "flows taken over from another NAT")
 
 enum natxdp_event {
 #define X(id, name, text) NATXDP_EVENT_##id,
@@ -89,11 +92,17 @@ enum natxdp_event {
 };
 /* clang-format on */
 
+/* Room for those to come, so that they do not change the layout. */
+enum { NATXDP_REASONS_MAX = 64, NATXDP_EVENTS_MAX = 32 };
+
 /* One a CPU (map counters, BPF_MAP_TYPE_PERCPU_ARRAY, one element). */
 struct natxdp_counters {
-	__u64 packets[NATXDP_REASON_COUNT];
-	__u64 bytes[NATXDP_REASON_COUNT]; /* IP bytes; frame bytes where there is no IPv4 */
-	__u64 events[NATXDP_EVENT_COUNT];
+	__u64 packets[NATXDP_REASONS_MAX];
+	__u64 bytes[NATXDP_REASONS_MAX]; /* IP bytes; frame bytes where there is no IPv4 */
+	__u64 events[NATXDP_EVENTS_MAX];
 };
+
+_Static_assert((int)NATXDP_REASON_COUNT <= (int)NATXDP_REASONS_MAX, "room for reasons");
+_Static_assert((int)NATXDP_EVENT_COUNT <= (int)NATXDP_EVENTS_MAX, "room for events");
 
 #endif

@@ -15,6 +15,7 @@
 
 #define NATXDP_TABLE_BPF_H /* these two are what this file replaces */
 #define NATXDP_SWEEP_BPF_H
+#define NATXDP_INSERT_BPF_H /* and no table but ours takes over flows */
 
 #include <linux/errno.h>
 

@@ -163,8 +163,11 @@ static void fill(struct box *box, const struct box_options *o)
 }
 
 /* Only what this box runs: most of a test's time is the verifier's. */
-static void choose_programs(struct natxdp_bpf *bpf, bool two_armed)
+static void choose_programs(struct natxdp_bpf *bpf, const struct box_options *o)
 {
+	bool two_armed = o->two_armed;
+
+	bpf_program__set_autoload(bpf->progs.natxdp_insert, o->inserter);
 	bpf_program__set_autoload(bpf->progs.natxdp_single, !two_armed);
 	bpf_program__set_autoload(bpf->progs.natxdp_inside, two_armed);
 	bpf_program__set_autoload(bpf->progs.natxdp_outside, two_armed);
@@ -187,7 +190,7 @@ static void load(struct box *box, const struct box_options *o)
 	bpf_map__set_max_entries(bpf->maps.flow_table, box->buckets);
 	bpf_map__set_max_entries(bpf->maps.flow_tags, box->geometry.groups);
 	bpf_map__set_max_entries(bpf->maps.flow_due, box->geometry.groups);
-	choose_programs(bpf, o->two_armed);
+	choose_programs(bpf, o);
 	assert_int_equal(natxdp_bpf__load(bpf), 0);
 	box->table = mmap(NULL, box->buckets * sizeof(*box->table), PROT_READ, MAP_SHARED,
 			  bpf_map__fd(bpf->maps.flow_table), 0);
@@ -297,7 +300,8 @@ static void check_accounts(struct box *box)
 	assert_int_equal(packets[XDP_TX], box->frames[XDP_TX] + box->frames[XDP_REDIRECT]);
 	do { /* the sweeper removes first and counts then */
 		live = live_flows(box);
-		opened = box_event(box, NATXDP_EVENT_FLOWS_OPENED);
+		opened = box_event(box, NATXDP_EVENT_FLOWS_OPENED) +
+			 box_event(box, NATXDP_EVENT_FLOWS_INSERTED);
 		expired = box_event(box, NATXDP_EVENT_FLOWS_EXPIRED);
 	} while (opened != expired + live && now() < until);
 	assert_int_equal(opened, expired + live);

@@ -35,6 +35,7 @@ struct box_options {
 	uint32_t limit_flows, limit_rate;
 	uint32_t mss_clamp;
 	bool inactive;
+	bool inserter; /* natxdp_insert is loaded too */
 };
 
 struct box;
