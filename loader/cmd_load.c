@@ -201,7 +201,8 @@ static int choose_iface(char iface[IFNAMSIZ], const char *word, const struct wor
 {
 	int ret = plan_iface(iface, word, err);
 
-	for (int i = 0; !ret && i < words->argc; i++) {
+	/* a recorded load has its name, and its words are not of this stack */
+	for (int i = 0; !ret && strcmp(word, iface) && i < words->argc; i++) {
 		if (words->argv[i] == word)
 			words->argv[i] = iface;
 	}

@@ -14,6 +14,7 @@ PORT = 9000
 
 def verify(lab: Lab, *options: str) -> tuple[int, dict]:
     done = lab.box.run("verify", "--json", *options, check=False)
+    assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
 
 
