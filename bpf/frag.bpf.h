@@ -9,6 +9,7 @@
 
 #include <natxdp/event.h>
 
+#include "bring.bpf.h"
 #include "open.bpf.h"
 #include "parse.bpf.h"
 #include "table.bpf.h"
@@ -130,7 +131,7 @@ __noinline int frag_find(hook_ctx *ctx, struct natxdp_key *key)
 		return not_opened(NATXDP_PASS_HOST);
 	key->sport = frag->sport;
 	key->dport = frag->dport;
-	slot = flow_find(key);
+	slot = bring_find(key);
 	return slot == NATXDP_SLOT_NONE ? not_opened(NATXDP_DROP_FRAGMENT) : (int)slot;
 }
 

@@ -8,6 +8,7 @@
 #ifndef NATXDP_ICMP_BPF_H
 #define NATXDP_ICMP_BPF_H
 
+#include "bring.bpf.h"
 #include "bytes.bpf.h"
 #include "classify.bpf.h"
 #include "open.bpf.h"
@@ -200,7 +201,7 @@ __noinline int icmp_error(hook_ctx *ctx, __u32 side)
 		return not_opened(NATXDP_DROP_CHECKSUM);
 	if (icmp_error_key(&e, &key))
 		return not_opened(NATXDP_DROP_ICMP);
-	slot = flow_find(&key);
+	slot = bring_find(&key);
 	f = slot == NATXDP_SLOT_NONE ? NULL : flow_at(slot);
 	if (!f)
 		return not_opened(icmp_error_unknown(ctx, &key));

@@ -7,6 +7,7 @@
 #ifndef NATXDP_OPEN_BPF_H
 #define NATXDP_OPEN_BPF_H
 
+#include "bring.bpf.h"
 #include "classify.bpf.h"
 #include "hosts.bpf.h"
 #include "mapping_new.bpf.h"
@@ -256,7 +257,7 @@ static __always_inline struct natxdp_flow *open_invitation(const struct natxdp_k
 	in.sport = port;
 	in.side = key->side ? NATXDP_SIDE_OUTSIDE : NATXDP_SIDE_SINGLE;
 	in.tenant = NATXDP_TENANT_MAPPING;
-	slot = flow_find(&in);
+	slot = bring_find(&in);
 	return slot == NATXDP_SLOT_NONE ? NULL : flow_at(slot);
 }
 

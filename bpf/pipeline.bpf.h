@@ -13,6 +13,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "bring_all.bpf.h"
 #include "classify.bpf.h"
 #include "count.bpf.h"
 #include "frag.bpf.h"
@@ -242,8 +243,13 @@ static __always_inline int miss(hook_ctx *ctx, const struct packet *pkt,
 				const struct natxdp_key *key)
 {
 	struct open_request *req;
-	__u32 zero = 0;
+	__u32 zero = 0, slot;
 
+	slot = before.groups ? bring_by_packet(key) : NATXDP_SLOT_NONE;
+	if (slot != NATXDP_SLOT_NONE)
+		return slot;
+	if (before_has(key)) /* there is no room for it here; it must not end as unknown */
+		return not_opened(NATXDP_DROP_TABLE_FULL);
 	req = bpf_map_lookup_elem(&open_request, &zero);
 	if (!req)
 		return not_opened(NATXDP_DROP_INTERNAL);

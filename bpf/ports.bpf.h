@@ -13,6 +13,7 @@
 #ifndef NATXDP_PORTS_BPF_H
 #define NATXDP_PORTS_BPF_H
 
+#include "bring.bpf.h"
 #include "count.bpf.h"
 #include "rewrite.bpf.h"
 #include "sockets.bpf.h"
@@ -71,7 +72,8 @@ static long port_try(__u32 i, struct port_walk *walk)
 	s->in.key.dport = bpf_htons(port);
 	s->slot = -EEXIST;
 	/* a look without the lock first: when this matters, most ports are taken */
-	if (flow_find(&s->in.key) != NATXDP_SLOT_NONE || host_owns(walk->ctx, &s->in.key))
+	if (flow_find(&s->in.key) != NATXDP_SLOT_NONE || before_has(&s->in.key) ||
+	    host_owns(walk->ctx, &s->in.key))
 		return 0;
 	rewrite_prepare(&s->in);
 	s->slot = flow_claim(&s->in);

@@ -205,15 +205,13 @@ static int replace_one(const struct plan *plan, unsigned int dev, int program)
 	return ret;
 }
 
-int attach_replace_all(const struct nat *nat, const struct plan *plan, struct err *err)
+int attach_swap_all(const struct plan *plan, const int program[], struct err *err)
 {
 	int before[NATXDP_DEVS_MAX];
 	struct attached attached;
 	unsigned int done = 0, opened = 0;
 	int ret = 0;
 
-	if (plan->settings->dispatcher)
-		return dispatch_all(nat, plan, err);
 	for (; opened < plan->dev_count; opened++) {
 		ret = attach_query(plan->dev[opened].ifindex, &attached);
 		before[opened] = ret ? ret : bpf_prog_get_fd_by_id(attached.program);
@@ -223,7 +221,7 @@ int attach_replace_all(const struct nat *nat, const struct plan *plan, struct er
 		}
 	}
 	for (; !ret && done < plan->dev_count; done += !ret)
-		ret = replace_one(plan, done, nat_program(nat, attach_program_for(plan, done)));
+		ret = replace_one(plan, done, program[done]);
 	if (ret) {
 		err_set(err, STATUS_KERNEL, ret, "%s: cannot replace the XDP program: %s",
 			plan->dev[opened < plan->dev_count ? opened : done].name, strerror(-ret));
@@ -233,6 +231,17 @@ int attach_replace_all(const struct nat *nat, const struct plan *plan, struct er
 	while (opened)
 		close(before[--opened]);
 	return ret;
+}
+
+int attach_replace_all(const struct nat *nat, const struct plan *plan, struct err *err)
+{
+	int program[NATXDP_DEVS_MAX];
+
+	if (plan->settings->dispatcher)
+		return dispatch_all(nat, plan, err);
+	for (unsigned int i = 0; i < plan->dev_count; i++)
+		program[i] = nat_program(nat, attach_program_for(plan, i));
+	return attach_swap_all(plan, program, err);
 }
 
 int attach_back_all(const struct nat *nat, const struct plan *plan, const struct instance *instance,

@@ -38,6 +38,9 @@ int attach_all(const struct nat *nat, const struct plan *plan, struct err *err);
 int attach_back_all(const struct nat *nat, const struct plan *plan, const struct instance *instance,
 		    struct err *err);
 
+/* Gives interface @i of @plan the program @program[i], or leaves all as they were. */
+int attach_swap_all(const struct plan *plan, const int program[], struct err *err);
+
 /*
  * Gives every interface its program of @nat, or leaves all as they were. Behind
  * a dispatcher it may leave some with the new program, over the same maps.

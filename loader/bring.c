@@ -20,6 +20,7 @@
 #include "lastload.h"
 #include "settings.h"
 #include "sysctl.h"
+#include "upgrade.h"
 #include "watcher.h"
 
 /* Forwarding comes just before translating, so that nothing leaves untranslated. */
@@ -29,7 +30,7 @@ static int go_live(struct nat *nat, const struct plan *plan, const struct sysctl
 	const char *pin_dir = plan->settings->pin_dir;
 	int ret;
 
-	ret = nat_pin_maps(nat, pin_dir, err);
+	ret = nat_pin_maps(nat, pin_dir, PINS_MAPS, err);
 	if (!ret)
 		ret = nat_arm(nat, err);
 	if (!ret)
@@ -110,21 +111,32 @@ static int check_same_interfaces(const struct plan *plan, const struct instance 
 	return 0;
 }
 
-static int check_same_shape(const struct plan *plan, const struct natxdp_config *config,
-			    struct err *err)
+static int check_same_arms(const struct plan *plan, const struct natxdp_config *config,
+			   struct err *err)
 {
-	if (plan->two_armed != (config->two_armed != 0) ||
-	    plan->dev[NATXDP_DEV_OUTSIDE].ifindex != config->outside_ifindex)
-		return err_set(err, STATUS_STATE, EEXIST,
-			       "%s: inside and outside cannot change while loaded: run 'natxdp "
-			       "unload' first, which ends its flows",
-			       plan->dev[NATXDP_DEV_OUTSIDE].name);
-	if (plan->settings->max_flows != config->max_flows)
-		return err_set(err, STATUS_STATE, EEXIST,
-			       "max_flows = %u: the NAT that runs has %u, which cannot change while "
-			       "loaded: run 'natxdp unload' first, which ends its flows",
-			       plan->settings->max_flows, config->max_flows);
-	return 0;
+	if (plan->two_armed == (config->two_armed != 0) &&
+	    plan->dev[NATXDP_DEV_OUTSIDE].ifindex == config->outside_ifindex)
+		return 0;
+	return err_set(err, STATUS_STATE, EEXIST,
+		       "%s: inside and outside cannot change while loaded: run 'natxdp unload' first, "
+		       "which ends its flows",
+		       plan->dev[NATXDP_DEV_OUTSIDE].name);
+}
+
+/* Do the tables that there are do for @plan? Else upgrade.h makes others. */
+static bool tables_fit(const struct plan *plan, const struct natxdp_config *config)
+{
+	return config->abi == NATXDP_ABI && config->max_flows == plan->settings->max_flows;
+}
+
+/* libxdp changes programs one by one and knows no gate. */
+static int check_can_upgrade(const struct plan *plan, struct err *err)
+{
+	if (!plan->settings->dispatcher)
+		return 0;
+	return err_set(err, STATUS_STATE, EEXIST,
+		       "behind a dispatcher max_flows, and the version of the tables, cannot change "
+		       "while loaded: run 'natxdp unload' first, which ends its flows");
 }
 
 /* From here on there is something to undo. */
@@ -151,24 +163,38 @@ static int switch_over(struct nat *nat, const struct plan *plan, const struct sy
 	return ret;
 }
 
-int bring_over(const struct plan *plan, const struct instance *instance, struct err *err)
+/* The same tables go on, under new programs. */
+static int replace_in_place(struct nat *nat, const struct plan *plan, struct err *err)
 {
 	struct sysctl_list sysctls;
+	int ret;
+
+	ret = sysctl_needed(plan, &sysctls, err);
+	if (!ret)
+		ret = nat_replace(nat, plan->settings->dispatcher, err);
+	if (!ret)
+		ret = switch_over(nat, plan, &sysctls, err);
+	return ret;
+}
+
+int bring_over(const struct plan *plan, const struct instance *instance, struct err *err)
+{
 	struct nat nat;
 	int ret;
 
-	ret = nat_open(&nat, plan->settings->pin_dir, err);
+	ret = nat_open_any(&nat, plan->settings->pin_dir, err);
 	if (ret)
 		return ret;
 	ret = check_same_interfaces(plan, instance, err);
 	if (!ret)
-		ret = check_same_shape(plan, &nat.config, err);
-	if (!ret)
-		ret = sysctl_needed(plan, &sysctls, err);
-	if (!ret)
-		ret = nat_replace(&nat, plan->settings->dispatcher, err);
-	if (!ret)
-		ret = switch_over(&nat, plan, &sysctls, err);
+		ret = check_same_arms(plan, &nat.config, err);
+	if (!ret && tables_fit(plan, &nat.config)) {
+		ret = replace_in_place(&nat, plan, err);
+	} else if (!ret) {
+		ret = check_can_upgrade(plan, err);
+		if (!ret)
+			ret = upgrade(plan, instance, &nat, err);
+	}
 	nat_close(&nat);
 	return ret;
 }
@@ -211,7 +237,10 @@ int bring_back(const struct plan *plan, const struct instance *instance, struct 
 	if (nat_open(&nat, plan->settings->pin_dir, &ignored))
 		return -ESTALE;
 	nat.config.outside_ifindex = plan->dev[NATXDP_DEV_OUTSIDE].ifindex;
-	ret = check_same_shape(plan, &nat.config, &ignored) ? -ESTALE : 0;
+	if (check_same_arms(plan, &nat.config, &ignored) || !tables_fit(plan, &nat.config))
+		ret = -ESTALE;
+	else
+		ret = 0;
 	if (!ret && nat_replace(&nat, plan->settings->dispatcher, &ignored))
 		ret = -ESTALE;
 	if (!ret)
@@ -222,27 +251,6 @@ int bring_back(const struct plan *plan, const struct instance *instance, struct 
 		ret = revive(&nat, plan, instance, &sysctls, err);
 	nat_close(&nat);
 	return ret;
-}
-
-/* Of any version: `active` is the second word of all of them. */
-static void deactivate(const char *pin_dir)
-{
-	struct bpf_map_info info = { 0 };
-	__u32 size = sizeof(info), zero = 0;
-	unsigned char value[4096];
-	char path[PIN_PATH_MAX];
-	int fd;
-
-	pins_map_path(path, pin_dir, nat_map_names[NAT_MAP_config]);
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &size) && info.value_size <= sizeof(value) &&
-	    !bpf_map_lookup_elem(fd, &zero, value)) {
-		memset(value + sizeof(__u32), 0, sizeof(__u32));
-		bpf_map_update_elem(fd, &zero, value, BPF_ANY);
-	}
-	close(fd);
 }
 
 /* At once, whoever else still has it open. */
@@ -282,7 +290,8 @@ int bring_down(const char *pin_dir, bool *sysctls_left, struct err *err)
 
 	/* forwarding ends first, so that nothing is forwarded untranslated meanwhile */
 	*sysctls_left = sysctl_restore(pin_dir) == -EXDEV;
-	deactivate(pin_dir);
+	nat_deactivate_pinned(pin_dir, PINS_MAPS);
+	nat_deactivate_pinned(pin_dir, PINS_NEXT);
 	watcher_stop(pin_dir);
 	pins_each(pin_dir, "links", detach, NULL);
 	leave_dispatchers(pin_dir);

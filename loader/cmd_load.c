@@ -18,6 +18,7 @@
 #include "lastload.h"
 #include "rundir.h"
 #include "status.h"
+#include "upgrade.h"
 #include "watcher.h"
 
 struct arguments {
@@ -111,9 +112,10 @@ static int start_watcher(const struct plan *plan, bool wanted, struct err *err)
 {
 	const char *pin_dir = plan->settings->pin_dir;
 
-	if (!wanted)
+	/* one that runs is of the program before, and perhaps of other tables */
+	if (!wanted && !watcher_pid(pin_dir))
 		return 0;
-	watcher_stop(pin_dir); /* of the program before */
+	watcher_stop(pin_dir);
 	return watcher_start(pin_dir, err);
 }
 
@@ -163,6 +165,9 @@ static int load(const struct plan *plan, bool fix, enum loaded *how, struct err 
 	struct instance instance;
 	int ret = 0;
 
+	ret = upgrade_settle(pin_dir, err);
+	if (ret)
+		return ret;
 	instance_look(&instance, pin_dir);
 	*how = LOADED_NEW;
 	if (instance.state == INSTANCE_RUNNING) {

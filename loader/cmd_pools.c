@@ -17,6 +17,7 @@
 #include "pooluse.h"
 #include "privilege.h"
 #include "rundir.h"
+#include "upgrade.h"
 
 struct arguments {
 	struct options options;
@@ -244,7 +245,9 @@ static int run_locked(const char *pin_dir, const struct arguments *arguments, st
 
 	if (lock < 0)
 		return lock;
-	ret = run(pin_dir, arguments, err);
+	ret = upgrade_settle(pin_dir, err);
+	if (!ret)
+		ret = run(pin_dir, arguments, err);
 	rundir_unlock(lock, pin_dir, !pins_exist(pin_dir));
 	return ret;
 }

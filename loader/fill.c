@@ -215,6 +215,8 @@ int nat_plan(const struct nat *nat, const struct plan *plan, const struct conten
 
 	if (now->pool.count)
 		ret = table_pools_used(nat, used);
+	if (!ret && nat->before)
+		ret = table_pools_used(nat->before, used);
 	if (!ret)
 		ret = contents_make(wanted, now, used, plan);
 	if (ret == -ENOSPC)

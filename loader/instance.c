@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "abi.h"
 #include "attach.h"
 #include "dispatch.h"
 #include "nat.h"
@@ -65,11 +66,10 @@ static void look_at_link(const char *path, void *data)
 	close(fd);
 }
 
-/* Of any version: `abi` and `active` come first in all of them. */
 static bool read_config(struct instance *instance, const char *pin_dir)
 {
 	struct bpf_map_info info = { 0 };
-	__u32 size = sizeof(info), zero = 0;
+	__u32 size = sizeof(info);
 	char path[PIN_PATH_MAX];
 	bool found = false;
 	int fd;
@@ -80,9 +80,7 @@ static bool read_config(struct instance *instance, const char *pin_dir)
 		return false;
 	if (!bpf_obj_get_info_by_fd(fd, &info, &size)) {
 		found = true;
-		instance->readable = info.value_size == sizeof(instance->config) &&
-				     !bpf_map_lookup_elem(fd, &zero, &instance->config) &&
-				     instance->config.abi == NATXDP_ABI;
+		instance->readable = abi_read_config(fd, &instance->config) == NATXDP_ABI;
 	}
 	close(fd);
 	return found;

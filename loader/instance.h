@@ -26,8 +26,8 @@ enum instance_state {
 
 struct instance {
 	enum instance_state state;
-	bool readable; /* the tables are those of this version, @config is filled in */
-	struct natxdp_config config;
+	bool readable;		     /* the tables are those of this version */
+	struct natxdp_config config; /* abi is 0 if this version cannot read it */
 	unsigned int link_count;
 	struct instance_link link[NATXDP_DEVS_MAX]; /* the outside first */
 };

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "abi.h"
 #include "err.h"
 #include "flows_iter.skel.h"
 #include "natxdp.skel.h"
@@ -57,41 +58,84 @@ void nat_close(struct nat *nat)
 	nat_init(nat);
 }
 
-static int read_config(struct nat *nat, const char *pin_dir, struct err *err)
+/* Returns how many maps are not there, or -errno. */
+static int get_maps(struct nat *nat, const char *pin_dir)
 {
-	struct bpf_map_info info = { 0 };
-	__u32 size = sizeof(info), zero = 0;
-	int fd = nat->map[NAT_MAP_config];
+	char path[PIN_PATH_MAX];
+	int missing = 0;
 
-	if (bpf_obj_get_info_by_fd(fd, &info, &size) || info.value_size != sizeof(nat->config) ||
-	    bpf_map_lookup_elem(fd, &zero, &nat->config) || nat->config.abi != NATXDP_ABI)
-		return err_set(err, STATUS_STATE, EPROTO,
-			       "%s: loaded by another version of natxdp with other tables: run "
-			       "'natxdp unload --all' first, which ends its flows",
+	for (int i = 0; i < NAT_MAPS; i++) {
+		pins_map_path(path, pin_dir, nat_map_names[i]);
+		nat->map[i] = bpf_obj_get(path);
+		if (nat->map[i] < 0 && errno != ENOENT)
+			return -errno;
+		missing += nat->map[i] < 0;
+	}
+	return missing;
+}
+
+/* An upgrade may put other maps into this place meanwhile: then all of them, again. */
+static int get_maps_at_once(struct nat *nat, const char *pin_dir)
+{
+	unsigned long before, after;
+	int ret;
+
+	do {
+		before = pins_maps_inode(pin_dir);
+		ret = get_maps(nat, pin_dir);
+		after = pins_maps_inode(pin_dir);
+		if (before != after)
+			nat_close(nat);
+	} while (before != after);
+	return ret;
+}
+
+static int open_maps(struct nat *nat, const char *pin_dir, bool any, struct err *err)
+{
+	int ret;
+
+	nat_init(nat);
+	ret = get_maps_at_once(nat, pin_dir);
+	if (ret == -EPERM || ret == -EACCES)
+		return err_set(err, STATUS_PERMISSION, ret, "%s: not permitted: run natxdp as root",
 			       pin_dir);
+	if (ret < 0 || nat->map[NAT_MAP_config] < 0)
+		return err_set(err, STATUS_NOT_LOADED, ret,
+			       "%s: no NAT is loaded here: 'natxdp load IFACE' loads one", pin_dir);
+	ret = abi_read_config(nat->map[NAT_MAP_config], &nat->config);
+	if (ret < 0)
+		return err_set(err, STATUS_STATE, EPROTO,
+			       "%s: loaded by a version of natxdp whose tables this one cannot "
+			       "read: use that one, or run 'natxdp unload --all' first, which ends "
+			       "its flows",
+			       pin_dir);
+	if (ret != NATXDP_ABI && !any)
+		return err_set(err, STATUS_STATE, EPROTO,
+			       "%s: loaded by another version of natxdp: 'natxdp reload' takes it "
+			       "over and keeps its flows",
+			       pin_dir);
+	for (int i = 0; ret == NATXDP_ABI && i < NAT_MAPS; i++) {
+		if (nat->map[i] < 0)
+			return err_set(err, STATUS_NOT_LOADED, ENOENT,
+				       "%s: the map %s is missing: 'natxdp load IFACE' loads a NAT",
+				       pin_dir, nat_map_names[i]);
+	}
 	return 0;
 }
 
 int nat_open(struct nat *nat, const char *pin_dir, struct err *err)
 {
-	char path[PIN_PATH_MAX];
-	int ret;
+	int ret = open_maps(nat, pin_dir, false, err);
 
-	nat_init(nat);
-	for (int i = 0; i < NAT_MAPS; i++) {
-		pins_map_path(path, pin_dir, nat_map_names[i]);
-		nat->map[i] = bpf_obj_get(path);
-		if (nat->map[i] >= 0)
-			continue;
-		ret = errno;
+	if (ret)
 		nat_close(nat);
-		if (ret == EPERM || ret == EACCES)
-			return err_set(err, STATUS_PERMISSION, ret,
-				       "%s: not permitted: run natxdp as root", pin_dir);
-		return err_set(err, STATUS_NOT_LOADED, ret,
-			       "%s: no NAT is loaded here: 'natxdp load IFACE' loads one", pin_dir);
-	}
-	ret = read_config(nat, pin_dir, err);
+	return ret;
+}
+
+int nat_open_any(struct nat *nat, const char *pin_dir, struct err *err)
+{
+	int ret = open_maps(nat, pin_dir, true, err);
+
 	if (ret)
 		nat_close(nat);
 	return ret;
@@ -114,6 +158,10 @@ int nat_program(const struct nat *nat, enum nat_program program)
 		return bpf_program__fd(s->progs.natxdp_arm);
 	case NAT_PROGRAM_INSERT:
 		return bpf_program__fd(s->progs.natxdp_insert);
+	case NAT_PROGRAM_BRING:
+		return bpf_program__fd(s->progs.natxdp_bring);
+	case NAT_PROGRAM_CARRY:
+		return bpf_program__fd(s->progs.natxdp_carry);
 	case NAT_PROGRAMS:
 		break;
 	}
@@ -146,6 +194,40 @@ int nat_set_active(struct nat *nat, bool active, struct err *err)
 	return 0;
 }
 
+/* `active` is the second word in every version. */
+void nat_deactivate_pinned(const char *pin_dir, const char *subdir)
+{
+	__u32 zero = 0, value[1024], size;
+	struct bpf_map_info info = { 0 };
+	char path[PIN_PATH_MAX];
+	int fd;
+
+	pins_path(path, pin_dir, subdir, nat_map_names[NAT_MAP_config]);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return;
+	size = sizeof(info);
+	if (!bpf_obj_get_info_by_fd(fd, &info, &size) && info.value_size <= sizeof(value) &&
+	    !bpf_map_lookup_elem(fd, &zero, value)) {
+		value[1] = 0;
+		bpf_map_update_elem(fd, &zero, value, BPF_ANY);
+	}
+	close(fd);
+}
+
+static __u32 map_id(int fd)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &size) ? 0 : info.id;
+}
+
+bool nat_shares(const struct nat *nat, enum nat_map map)
+{
+	return nat->before && map_id(nat->map[map]) == map_id(nat->before->map[map]);
+}
+
 int nat_read_pool(const struct nat *nat, struct pool *pool)
 {
 	memset(pool, 0, sizeof(*pool));
@@ -159,12 +241,12 @@ int nat_read_pool(const struct nat *nat, struct pool *pool)
 	return 0;
 }
 
-int nat_pin_maps(const struct nat *nat, const char *pin_dir, struct err *err)
+int nat_pin_maps(const struct nat *nat, const char *pin_dir, const char *subdir, struct err *err)
 {
 	char path[PIN_PATH_MAX];
 
 	for (int i = 0; i < NAT_MAPS; i++) {
-		pins_map_path(path, pin_dir, nat_map_names[i]);
+		pins_path(path, pin_dir, subdir, nat_map_names[i]);
 		if (bpf_obj_pin(nat->map[i], path))
 			return err_set(err, STATUS_KERNEL, errno, "%s: cannot pin: %s", path,
 				       strerror(errno));

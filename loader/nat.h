@@ -56,12 +56,15 @@ enum nat_program {
 	NAT_PROGRAM_OUTSIDE,
 	NAT_PROGRAM_ARM,
 	NAT_PROGRAM_INSERT,
+	NAT_PROGRAM_BRING,
+	NAT_PROGRAM_CARRY,
 	NAT_PROGRAMS,
 };
 
 struct nat {
 	int map[NAT_MAPS];	     /* owned; -1 where there is none */
 	struct natxdp_config config; /* as last read or written */
+	const struct nat *before;    /* whose flows it takes over; NULL in most */
 	struct natxdp_bpf *skeleton; /* NULL where only the maps are open */
 	struct flows_iter_bpf *iterator;
 };
@@ -75,8 +78,21 @@ void nat_close(struct nat *nat); /* what is pinned or attached goes on */
 /* New maps, empty, and programs; inactive. */
 int nat_load(struct nat *nat, const struct settings *settings, struct err *err);
 
+/*
+ * As nat_load(), to take over what @before has, which goes on: tables of
+ * flows of its own size, and all other maps shared, as far as their layout is
+ * the same. @before must outlive it.
+ */
+int nat_load_beside(struct nat *nat, const struct nat *before, uint32_t max_flows, struct err *err);
+
 /* The maps below @pin_dir. STATUS_NOT_LOADED if there are none. */
 int nat_open(struct nat *nat, const char *pin_dir, struct err *err);
+
+/*
+ * The same of any version that can be read (abi.h): its config is turned into
+ * that of this version, and maps that it does not have are -1.
+ */
+int nat_open_any(struct nat *nat, const char *pin_dir, struct err *err);
 
 /* New programs over the maps of an open NAT. @dispatched: those of a dispatcher come later. */
 int nat_replace(struct nat *nat, bool dispatched, struct err *err);
@@ -95,7 +111,14 @@ int nat_arm(const struct nat *nat, struct err *err);
 
 int nat_set_active(struct nat *nat, bool active, struct err *err);
 
-int nat_pin_maps(const struct nat *nat, const char *pin_dir, struct err *err);
+/* That of any version whose maps are pinned below PIN_DIR/@subdir, if there is one. */
+void nat_deactivate_pinned(const char *pin_dir, const char *subdir);
+
+/* Is this map the same one as that of nat->before? */
+bool nat_shares(const struct nat *nat, enum nat_map map);
+
+/* @subdir: PINS_MAPS or PINS_NEXT */
+int nat_pin_maps(const struct nat *nat, const char *pin_dir, const char *subdir, struct err *err);
 
 /* The iterator and the inserter. Each replaces an older one in one step. */
 int nat_pin_programs(const struct nat *nat, const char *pin_dir, struct err *err);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "abi.h"
 #include "err.h"
 #include "flows_iter.skel.h"
 #include "geometry.h"
@@ -73,40 +74,84 @@ static __u32 max_entries_of(const struct bpf_map *map)
 	return bpf_map__max_entries(map);
 }
 
-/* libbpf takes over whatever it is given, so compare before. */
-static int check_same(const struct bpf_map *map, int fd, struct err *err)
+/* libbpf takes over whatever it is given, so compare before. Returns 1, 0 or -errno. */
+static int is_same(const struct bpf_map *map, int fd)
 {
 	struct bpf_map_info info = { 0 };
 	__u32 size = sizeof(info), flags;
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &size))
-		return err_set(err, STATUS_KERNEL, errno, "map %s: cannot ask for its size: %s",
-			       bpf_map__name(map), strerror(errno));
+		return -errno;
 	flags = info.map_flags;
 	if (info.type == BPF_MAP_TYPE_DEVMAP)
 		flags &= ~BPF_F_RDONLY_PROG; /* the kernel adds it to every devmap */
-	if (info.type == bpf_map__type(map) && info.key_size == bpf_map__key_size(map) &&
-	    info.value_size == bpf_map__value_size(map) && flags == bpf_map__map_flags(map) &&
-	    info.max_entries == max_entries_of(map))
+	return info.type == bpf_map__type(map) && info.key_size == bpf_map__key_size(map) &&
+	       info.value_size == bpf_map__value_size(map) && flags == bpf_map__map_flags(map) &&
+	       info.max_entries == max_entries_of(map);
+}
+
+static int reuse_map(struct bpf_map *map, int fd, struct err *err)
+{
+	if (!bpf_map__reuse_fd(map, fd))
 		return 0;
+	return err_set(err, STATUS_KERNEL, errno, "map %s: cannot be reused: %s",
+		       bpf_map__name(map), strerror(errno));
+}
+
+static int err_other_layout(const struct bpf_map *map, int same, struct err *err)
+{
+	if (same < 0)
+		return err_set(err, STATUS_KERNEL, same, "map %s: cannot ask for its size: %s",
+			       bpf_map__name(map), strerror(-same));
 	return err_set(err, STATUS_STATE, EPROTO,
-		       "map %s of the NAT that runs has another layout: run 'natxdp unload' first, "
-		       "which ends its flows",
+		       "map %s of the NAT that runs has a layout that this version cannot take "
+		       "over: use the version that made it, or run 'natxdp unload' first, which "
+		       "ends its flows",
 		       bpf_map__name(map));
 }
 
 static int reuse_maps(const struct nat *nat, struct natxdp_bpf *bpf, struct err *err)
 {
-	struct bpf_map *map;
-	int ret = 0;
+	int ret = 0, same;
 
 	for (int i = 0; !ret && i < NAT_MAPS; i++) {
-		map = map_of(bpf, i);
-		ret = check_same(map, nat->map[i], err);
-		if (!ret && bpf_map__reuse_fd(map, nat->map[i]))
-			ret = err_set(err, STATUS_KERNEL, errno, "map %s: cannot be reused: %s",
-				      nat_map_names[i], strerror(errno));
+		struct bpf_map *map = map_of(bpf, i);
+
+		same = is_same(map, nat->map[i]);
+		ret = same > 0 ? reuse_map(map, nat->map[i], err) :
+				 err_other_layout(map, same, err);
 	}
+	return ret;
+}
+
+/* The flows have tables of their own size, and what goes with them. */
+static bool is_of_table(enum nat_map map)
+{
+	return map == NAT_MAP_flow_table || map == NAT_MAP_flow_tags || map == NAT_MAP_flow_locks ||
+	       map == NAT_MAP_flow_due || map == NAT_MAP_sweep_state || map == NAT_MAP_config;
+}
+
+static int share_maps(const struct nat *before, struct natxdp_bpf *bpf,
+		      struct bpf_map *const maps[NAT_MAPS], struct err *err)
+{
+	int ret = 0, same;
+
+	for (int i = 0; !ret && i < NAT_MAPS; i++) {
+		struct bpf_map *map = maps[i];
+
+		if (is_of_table(i) || before->map[i] < 0)
+			continue;
+		same = is_same(map, before->map[i]);
+		if (same > 0)
+			ret = reuse_map(map, before->map[i], err);
+		else if (same < 0 || !abi_can_carry(i))
+			ret = err_other_layout(map, same, err);
+	}
+	if (!ret)
+		ret = reuse_map(bpf->maps.before_table, before->map[NAT_MAP_flow_table], err);
+	if (!ret)
+		ret = reuse_map(bpf->maps.before_tags, before->map[NAT_MAP_flow_tags], err);
+	bpf->rodata->before = before->config.geometry;
 	return ret;
 }
 
@@ -132,10 +177,10 @@ static int load_programs(struct nat *nat, struct err *err)
 }
 
 /* The descriptors outlive the skeleton, so that a NAT is always closed alike. */
-static int own_maps(struct nat *nat, struct err *err)
+static int own_maps(struct nat *nat, struct bpf_map *const maps[NAT_MAPS], struct err *err)
 {
 	for (int i = 0; i < NAT_MAPS; i++) {
-		nat->map[i] = fcntl(bpf_map__fd(map_of(nat->skeleton, i)), F_DUPFD_CLOEXEC, 3);
+		nat->map[i] = fcntl(bpf_map__fd(maps[i]), F_DUPFD_CLOEXEC, 3);
 		if (nat->map[i] < 0)
 			return err_set(err, STATUS_SYSTEM, errno, "too many open files: %s",
 				       strerror(errno));
@@ -143,8 +188,16 @@ static int own_maps(struct nat *nat, struct err *err)
 	return 0;
 }
 
+/* libbpf renames a map that takes over another: so all are looked for before. */
+static void find_maps(const struct nat *nat, struct bpf_map *maps[NAT_MAPS])
+{
+	for (int i = 0; i < NAT_MAPS; i++)
+		maps[i] = map_of(nat->skeleton, i);
+}
+
 int nat_load(struct nat *nat, const struct settings *settings, struct err *err)
 {
+	struct bpf_map *maps[NAT_MAPS];
 	int ret;
 
 	nat_init(nat);
@@ -158,12 +211,41 @@ int nat_load(struct nat *nat, const struct settings *settings, struct err *err)
 		return err_set(err, STATUS_SYSTEM, ret, "no random numbers for the hash key: %s",
 			       strerror(-ret));
 	ret = open_objects(nat, settings->dispatcher, err);
+	if (!ret) {
+		find_maps(nat, maps);
+		ret = load_programs(nat, err);
+	}
+	if (!ret)
+		ret = own_maps(nat, maps, err);
+	if (!ret)
+		ret = nat_set_active(nat, false, err);
+	if (ret)
+		nat_close(nat);
+	return ret;
+}
+
+int nat_load_beside(struct nat *nat, const struct nat *before, uint32_t max_flows, struct err *err)
+{
+	struct bpf_map *maps[NAT_MAPS];
+	int ret;
+
+	nat_init(nat);
+	nat->before = before;
+	nat->config = before->config;
+	nat->config.abi = NATXDP_ABI;
+	nat->config.max_flows = max_flows;
+	geometry_size(&nat->config.geometry, max_flows); /* and the key stays */
+	ret = open_objects(nat, false, err);
+	if (!ret) {
+		find_maps(nat, maps);
+		ret = share_maps(before, nat->skeleton, maps, err);
+	}
 	if (!ret)
 		ret = load_programs(nat, err);
 	if (!ret)
-		ret = own_maps(nat, err);
+		ret = own_maps(nat, maps, err);
 	if (!ret)
-		ret = nat_set_active(nat, false, err);
+		ret = nat_set_active(nat, true, err);
 	if (ret)
 		nat_close(nat);
 	return ret;

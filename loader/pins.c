@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -17,9 +18,14 @@
 
 #define BPFFS "/sys/fs/bpf"
 
+void pins_path(char path[PIN_PATH_MAX], const char *pin_dir, const char *subdir, const char *name)
+{
+	snprintf(path, PIN_PATH_MAX, "%s/%s/%s", pin_dir, subdir, name);
+}
+
 void pins_map_path(char path[PIN_PATH_MAX], const char *pin_dir, const char *map)
 {
-	snprintf(path, PIN_PATH_MAX, "%s/maps/%s", pin_dir, map);
+	pins_path(path, pin_dir, PINS_MAPS, map);
 }
 
 void pins_link_path(char path[PIN_PATH_MAX], const char *pin_dir, const char *iface)
@@ -137,7 +143,7 @@ static int make_dirs(const char *path)
 
 int pins_make(const char *pin_dir, bool *volatile_mount, struct err *err)
 {
-	static const char *const subdirs[] = { "maps", "links" };
+	static const char *const subdirs[] = { PINS_MAPS, PINS_LINKS };
 	char path[PIN_PATH_MAX];
 	int ret;
 
@@ -190,10 +196,61 @@ static void unlink_one(const char *path, void *data)
 	unlink(path);
 }
 
+static void subdir_path(char path[PIN_PATH_MAX], const char *pin_dir, const char *subdir)
+{
+	snprintf(path, PIN_PATH_MAX, "%s/%s", pin_dir, subdir);
+}
+
+int pins_make_subdir(const char *pin_dir, const char *subdir)
+{
+	char path[PIN_PATH_MAX];
+
+	subdir_path(path, pin_dir, subdir);
+	return mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
+}
+
+int pins_remove_subdir(const char *pin_dir, const char *subdir)
+{
+	char path[PIN_PATH_MAX];
+
+	pins_each(pin_dir, subdir, unlink_one, NULL);
+	subdir_path(path, pin_dir, subdir);
+	return rmdir(path) && errno != ENOENT ? -errno : 0;
+}
+
+int pins_exchange(const char *pin_dir)
+{
+	char maps[PIN_PATH_MAX], next[PIN_PATH_MAX];
+
+	subdir_path(maps, pin_dir, PINS_MAPS);
+	subdir_path(next, pin_dir, PINS_NEXT);
+	/* bpffs can do that since Linux 5.16 */
+	return renameat2(AT_FDCWD, next, AT_FDCWD, maps, RENAME_EXCHANGE) ? -errno : 0;
+}
+
+unsigned long pins_maps_inode(const char *pin_dir)
+{
+	char path[PIN_PATH_MAX];
+	struct stat st;
+
+	subdir_path(path, pin_dir, PINS_MAPS);
+	return stat(path, &st) ? 0 : st.st_ino;
+}
+
+bool pins_has_next(const char *pin_dir)
+{
+	char next[PIN_PATH_MAX], gate[PIN_PATH_MAX];
+
+	subdir_path(next, pin_dir, PINS_NEXT);
+	subdir_path(gate, pin_dir, PINS_GATE);
+	return !access(next, F_OK) || !access(gate, F_OK);
+}
+
 int pins_remove(const char *pin_dir)
 {
-	static const char *const subdirs[] = { "links", "maps" };
+	static const char *const subdirs[] = { PINS_LINKS, PINS_GATE, PINS_NEXT, PINS_MAPS };
 	char path[PIN_PATH_MAX];
+	int ret = 0;
 
 	pins_flows_path(path, pin_dir);
 	unlink(path);
@@ -201,11 +258,9 @@ int pins_remove(const char *pin_dir)
 	unlink(path);
 	fresh_path(path, pin_dir);
 	unlink(path);
-	for (int i = 0; i < 2; i++) {
-		pins_each(pin_dir, subdirs[i], unlink_one, NULL);
-		snprintf(path, sizeof(path), "%s/%s", pin_dir, subdirs[i]);
-		if (rmdir(path) && errno != ENOENT)
-			return -errno;
-	}
+	for (size_t i = 0; !ret && i < sizeof(subdirs) / sizeof(*subdirs); i++)
+		ret = pins_remove_subdir(pin_dir, subdirs[i]);
+	if (ret)
+		return ret;
 	return rmdir(pin_dir) && errno != ENOENT ? -errno : 0;
 }

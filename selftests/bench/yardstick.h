@@ -15,7 +15,10 @@
 
 #define NATXDP_TABLE_BPF_H /* these two are what this file replaces */
 #define NATXDP_SWEEP_BPF_H
-#define NATXDP_INSERT_BPF_H /* and no table but ours takes over flows */
+/* and no table but ours takes over flows */
+#define NATXDP_INSERT_BPF_H
+#define NATXDP_BRING_BPF_H
+#define NATXDP_BRING_ALL_BPF_H
 
 #include <linux/errno.h>
 
@@ -123,6 +126,11 @@ static __always_inline struct natxdp_flow *flow_peer(const struct natxdp_flow *f
 }
 
 #define CLOCK_MONOTONIC 1
+
+const volatile struct natxdp_geometry before; /* there is none */
+#define bring_find flow_find
+#define bring_by_packet flow_find
+#define before_has(key) 0
 
 static __always_inline int sweep_home(const struct natxdp_key *key, __u32 now)
 {
