@@ -65,34 +65,94 @@ static __always_inline int insert_deadline(const struct natxdp_flow *out,
 }
 
 /* What is later in one direction of a flow that is here already. */
-static __always_inline void insert_merge(struct natxdp_flow *f, const struct natxdp_flow *given)
+static __always_inline void insert_merge(struct natxdp_flow *f, const struct natxdp_flow *given,
+					 int replace)
 {
 	if (given->packets > f->packets) {
 		f->packets = given->packets;
 		f->bytes = given->bytes;
 	}
-	if ((__s32)(given->last_seen - f->last_seen) <= 0)
-		return;
-	f->last_seen = given->last_seen;
+	if (tick_reached(f->last_seen, given->last_seen)) {
+		if (!replace)
+			return;
+	} else {
+		f->last_seen = given->last_seen;
+	}
 	f->flags = (f->flags & ~NATXDP_SEEN_MASK) | (given->flags & NATXDP_SEEN_MASK);
 }
 
-/* The key of @out is here, at @slot. */
-static __always_inline int insert_again(__u32 slot, const struct natxdp_flow *out,
-					const struct natxdp_flow *in, __u32 due)
+/* Does the outbound entry @f translate as @out does? */
+static __always_inline int insert_is_same(const struct natxdp_flow *f,
+					  const struct natxdp_flow *out)
+{
+	return f->new_saddr == out->new_saddr && f->new_sport == out->new_sport &&
+	       f->new_daddr == out->new_daddr && f->new_dport == out->new_dport;
+}
+
+/* The key of @item->out is here, at @slot. */
+static __always_inline int insert_again(__u32 slot, struct natxdp_insertion *item, __u32 due)
 {
 	struct natxdp_flow *f = flow_at(slot), *peer;
+	int replace = item->flags & NATXDP_INSERT_REPLACE;
 
 	peer = f ? flow_peer(f) : NULL;
-	if (!peer || f->new_saddr != out->new_saddr || f->new_sport != out->new_sport ||
-	    f->new_daddr != out->new_daddr || f->new_dport != out->new_dport)
+	if (!peer || !insert_is_same(f, &item->out))
 		return -EEXIST;
-	if (out->key.tenant == NATXDP_TENANT_MAPPING)
+	item->in.peer = slot;
+	item->out.peer = f->peer;
+	if (item->out.key.tenant == NATXDP_TENANT_MAPPING)
 		return NATXDP_INSERT_EXISTED;
-	insert_merge(f, out);
-	insert_merge(peer, in);
+	insert_merge(f, &item->out, replace);
+	insert_merge(peer, &item->in, replace);
 	due_by(slot / NATXDP_WAYS, due);
 	return NATXDP_INSERT_EXISTED;
+}
+
+/* A flow, not a mapping, ends before its time. */
+__noinline int insert_end(__u32 slot, __u32 now)
+{
+	struct natxdp_flow *f = flow_at(slot);
+	struct natxdp_key key;
+
+	if (!f || f->flags & NATXDP_FLOW_INBOUND || f->key.tenant != NATXDP_TENANT_NONE)
+		return NATXDP_INSERT_NONE;
+	key = f->key;
+	sweep_end(f, slot, flow_peer(f), &key, now);
+	return NATXDP_INSERT_DONE;
+}
+
+/* What stands in the way of a flow: one with its outbound key, one with its inbound key. */
+__noinline int insert_make_way(const struct natxdp_insertion *item, __u32 now)
+{
+	struct natxdp_flow *f;
+	__u32 slot;
+
+	if (!item)
+		return -EINVAL;
+	slot = flow_find(&item->out.key);
+	f = slot == NATXDP_SLOT_NONE ? NULL : flow_at(slot);
+	if (f && !insert_is_same(f, &item->out))
+		insert_end(slot, now);
+	slot = flow_find(&item->in.key);
+	f = slot == NATXDP_SLOT_NONE ? NULL : flow_at(slot);
+	if (f && (f->new_daddr != item->in.new_daddr || f->new_dport != item->in.new_dport ||
+		  f->new_saddr != item->in.new_saddr || f->new_sport != item->in.new_sport))
+		insert_end(f->peer, now);
+	return 0;
+}
+
+__noinline int insert_remove(const struct natxdp_flow *out, __u32 now)
+{
+	struct natxdp_flow *f;
+	__u32 slot;
+
+	if (!out)
+		return -EINVAL;
+	slot = flow_find(&out->key);
+	f = slot == NATXDP_SLOT_NONE ? NULL : flow_at(slot);
+	if (!f || f->new_saddr != out->new_saddr || f->new_sport != out->new_sport)
+		return NATXDP_INSERT_NONE;
+	return insert_end(slot, now);
 }
 
 /* A next hop that is always looked up. Returns its index, or -ENOSPC. */
@@ -163,6 +223,7 @@ __noinline int insert_pair(struct natxdp_insertion *item, __u32 due, __u32 now)
 		return slot;
 	}
 	f->peer = slot;
+	item->in.peer = slot;
 	due_by(slot / NATXDP_WAYS, due);
 	due_by(in_slot / NATXDP_WAYS, due);
 	return 0;
@@ -187,27 +248,12 @@ static __always_inline int insert_new(struct natxdp_insertion *item, __u32 due, 
 	return err;
 }
 
-/* Returns an enum natxdp_insert_result or -errno. */
-__noinline int insert_flow(struct natxdp_insertion *item)
+/* What is not there yet. Returns an enum natxdp_insert_result or -errno. */
+static __always_inline int insert_fresh(struct natxdp_insertion *item,
+					const struct natxdp_config *cfg, __u32 due, __u32 now)
 {
-	struct natxdp_config *cfg = config_get();
-	__u32 now = ticks_now(), due, slot;
 	int err;
 
-	if (!item || !cfg)
-		return -EINVAL;
-	insert_tick(&item->out.last_seen, now);
-	insert_tick(&item->in.last_seen, now);
-	insert_tick(&item->out.first_seen, now);
-	insert_tick(&item->in.first_seen, now);
-	err = insert_check(&item->out, &item->in, cfg);
-	if (!err)
-		err = insert_deadline(&item->out, &item->in, cfg, now, &due);
-	if (err)
-		return err;
-	slot = flow_find(&item->out.key);
-	if (slot != NATXDP_SLOT_NONE)
-		return insert_again(slot, &item->out, &item->in, due);
 	if (item->flags & NATXDP_INSERT_ROUTE) {
 		err = insert_route(cfg);
 		if (err < 0)
@@ -224,6 +270,45 @@ __noinline int insert_flow(struct natxdp_insertion *item)
 	return NATXDP_INSERT_DONE;
 }
 
+__noinline int insert_try(struct natxdp_insertion *item, __u32 now)
+{
+	struct natxdp_config *cfg = config_get();
+	__u32 due, slot;
+	int err;
+
+	if (!item || !cfg)
+		return -EINVAL;
+	err = insert_check(&item->out, &item->in, cfg);
+	if (!err)
+		err = insert_deadline(&item->out, &item->in, cfg, now, &due);
+	if (err)
+		return err;
+	slot = flow_find(&item->out.key);
+	return slot == NATXDP_SLOT_NONE ? insert_fresh(item, cfg, due, now) :
+					  insert_again(slot, item, due);
+}
+
+/* Returns an enum natxdp_insert_result or -errno. */
+__noinline int insert_flow(struct natxdp_insertion *item)
+{
+	__u32 now = ticks_now();
+	int ret;
+
+	if (!item)
+		return -EINVAL;
+	if (item->flags & NATXDP_INSERT_REMOVE)
+		return insert_remove(&item->out, now);
+	insert_tick(&item->out.last_seen, now);
+	insert_tick(&item->in.last_seen, now);
+	insert_tick(&item->out.first_seen, now);
+	insert_tick(&item->in.first_seen, now);
+	ret = insert_try(item, now);
+	if (ret != -EEXIST || !(item->flags & NATXDP_INSERT_REPLACE))
+		return ret;
+	insert_make_way(item, now);
+	return insert_try(item, now);
+}
+
 SEC("xdp")
 int natxdp_insert(struct xdp_md *ctx)
 {
@@ -236,6 +321,8 @@ int natxdp_insert(struct xdp_md *ctx)
 			break;
 		work = *item; /* the verifier lets functions have the stack, not the packet */
 		item->result = insert_flow(&work);
+		item->out.peer = work.out.peer;
+		item->in.peer = work.in.peer;
 	}
 	return XDP_PASS;
 }

@@ -77,6 +77,16 @@ static __always_inline void sweep_release(const struct natxdp_flow *out, __u32 s
 		flow_closed(slot, key->proto, key->tenant, now);
 }
 
+/* The flow whose outbound entry is @f, at @slot, is over, and perhaps its peer is left. */
+static __always_inline void sweep_end(struct natxdp_flow *f, __u32 slot, struct natxdp_flow *peer,
+				      const struct natxdp_key *key, __u32 now)
+{
+	if (flow_remove(f, slot, now))
+		sweep_release(f, slot, key, now);
+	if (peer)
+		flow_remove(peer, f->peer, now);
+}
+
 /* Look at one slot. Returns the tick at which it is due again, 0 for never. */
 __noinline __u32 sweep_slot(__u32 slot, __u32 now)
 {
@@ -113,10 +123,7 @@ __noinline __u32 sweep_slot(__u32 slot, __u32 now)
 			next_hop_seen(peer->next_hop, now);
 		return deadline;
 	}
-	if (flow_remove(f, slot, now))
-		sweep_release(f, slot, &key, now);
-	if (peer)
-		flow_remove(peer, f->peer, now);
+	sweep_end(f, slot, peer, &key, now);
 	return now + NATXDP_GRACE_TICKS;
 }
 

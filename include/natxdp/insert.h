@@ -36,12 +36,23 @@ enum natxdp_insert_result {
 enum natxdp_insert_flags {
 	/* next_hop of both is not known: the first packet of each looks its route up */
 	NATXDP_INSERT_ROUTE = 1 << 0,
+	/*
+	 * The giver knows better: a flow that has one of the keys and is another one ends, and of
+	 * one that was there what its directions have seen is as given.
+	 */
+	NATXDP_INSERT_REPLACE = 1 << 1,
+	/*
+	 * The flow of out.key ends, if it leaves as out.new_saddr and out.new_sport: DONE, else
+	 * NONE. Nothing more of the two entries is read.
+	 */
+	NATXDP_INSERT_REMOVE = 1 << 2,
 };
 
 /*
  * Both entries of a flow, as they stand in a table, ticks of the clock of this
  * host. A time after now is taken as now. l3_delta, l4_delta and peer are made
- * here and not read.
+ * here and not read; after DONE and EXISTED in.peer is the slot of the outbound entry, and
+ * out.peer that of the inbound one.
  *
  * A mapping (tenant NATXDP_TENANT_MAPPING) is inserted like a flow, before the
  * flows that hold it. Its holders are counted as these come, so its packets are

@@ -262,6 +262,127 @@ static void test_mapping(void **state)
 	box_close(box);
 }
 
+static bool is_there(struct box *box, const struct natxdp_insertion *item)
+{
+	struct natxdp_flow flow;
+
+	return box_flow(box, &item->out.key, &flow) && box_flow(box, &item->in.key, &flow);
+}
+
+static int give_one(struct box *box, struct natxdp_insertion item, uint32_t flags)
+{
+	item.flags = flags;
+	assert_int_equal(give(box, &item, 1), 0);
+	return item.result;
+}
+
+/* A flow that the giver has ended, and nothing else, ends here. */
+static void test_remove(void **state)
+{
+	struct box_options options = { .inserter = true, .limit_flows = 9 };
+	struct natxdp_insertion item, other, bare = { 0 };
+	struct box *box = box_open(&options);
+	uint32_t live, dead;
+
+	(void)state;
+	assert_int_equal(one_flow(box, &item), 1);
+	other = item;
+	other.out.new_sport++;
+	assert_int_equal(give_one(box, other, NATXDP_INSERT_REMOVE), NATXDP_INSERT_NONE);
+	other.out.key.saddr++;
+	assert_int_equal(give_one(box, other, NATXDP_INSERT_REMOVE), NATXDP_INSERT_NONE);
+	assert_true(is_there(box, &item));
+	bare.out.key = item.out.key;
+	bare.out.new_saddr = item.out.new_saddr;
+	bare.out.new_sport = item.out.new_sport;
+	assert_int_equal(give_one(box, bare, NATXDP_INSERT_REMOVE), NATXDP_INSERT_DONE);
+	assert_false(is_there(box, &item));
+	assert_int_equal(box_event(box, NATXDP_EVENT_FLOWS_EXPIRED), 1);
+	assert_int_equal(give_one(box, bare, NATXDP_INSERT_REMOVE), NATXDP_INSERT_NONE);
+	assert_int_equal(give_one(box, item, 0), NATXDP_INSERT_DONE); /* the key is free */
+	box_count(box, &live, &dead);
+	assert_int_equal(live, 2);
+	box_close(box);
+}
+
+/* What has one of the keys makes way, with all that it held. */
+static void test_replace(void **state)
+{
+	struct box_options options = { .inserter = true };
+	struct natxdp_insertion item, stranger, moved;
+	struct box *box = box_open(&options);
+	struct natxdp_flow flow;
+	uint32_t live, dead;
+
+	(void)state;
+	assert_int_equal(one_flow(box, &item), 1);
+	stranger = item; /* another inside host has the external end now */
+	stranger.out.key.saddr++;
+	stranger.in.new_daddr++;
+	assert_int_equal(give_one(box, stranger, 0), -EEXIST);
+	assert_int_equal(give_one(box, stranger, NATXDP_INSERT_REPLACE), NATXDP_INSERT_DONE);
+	assert_true(is_there(box, &stranger));
+	assert_false(box_flow(box, &item.out.key, &flow));
+	moved = stranger; /* the host has another external end now */
+	moved.out.new_sport++;
+	moved.in.key.dport++;
+	assert_int_equal(give_one(box, moved, NATXDP_INSERT_REPLACE), NATXDP_INSERT_DONE);
+	assert_true(is_there(box, &moved));
+	assert_false(box_flow(box, &stranger.in.key, &flow));
+	/* in the way of each of the two keys another one */
+	assert_int_equal(give_one(box, item, NATXDP_INSERT_REPLACE), NATXDP_INSERT_DONE);
+	assert_int_equal(give_one(box, stranger, NATXDP_INSERT_REPLACE), NATXDP_INSERT_DONE);
+	box_count(box, &live, &dead);
+	assert_int_equal(live, 2);
+	box_close(box);
+}
+
+/* What a direction has seen is as given, also where no time has passed. */
+static void test_truth(void **state)
+{
+	struct box_options options = { .inserter = true };
+	struct natxdp_insertion item;
+	struct box *box = box_open(&options);
+	struct natxdp_flow flow;
+
+	(void)state;
+	assert_int_equal(one_flow(box, &item), 1);
+	item.in.flags |= NATXDP_SEEN_SYN | NATXDP_SEEN_ACK;
+	assert_int_equal(give_one(box, item, 0), NATXDP_INSERT_EXISTED);
+	assert_true(box_flow(box, &item.in.key, &flow));
+	assert_int_equal(flow.flags, NATXDP_FLOW_INBOUND);
+	assert_int_equal(give_one(box, item, NATXDP_INSERT_REPLACE), NATXDP_INSERT_EXISTED);
+	assert_true(box_flow(box, &item.in.key, &flow));
+	assert_int_equal(flow.flags, item.in.flags);
+	box_close(box);
+}
+
+/* The slots that come back are where the entries stand. */
+static void test_slots(void **state)
+{
+	struct box_options options = { .inserter = true };
+	struct natxdp_insertion item;
+	const struct natxdp_bucket *table;
+	struct box *box = box_open(&options);
+	unsigned int buckets;
+
+	(void)state;
+	assert_int_equal(one_flow(box, &item), 1);
+	box_close(box);
+	box = box_open(&options);
+	for (int round = 0; round < 2; round++) { /* done, then existed */
+		item.out.peer = item.in.peer = NATXDP_SLOT_NONE;
+		assert_int_equal(give(box, &item, 1), 0);
+		table = box_table(box, &buckets);
+		assert_true(item.in.peer < buckets * NATXDP_WAYS);
+		assert_memory_equal(&table[item.in.peer / 8].way[item.in.peer % 8].key,
+				    &item.out.key, sizeof(item.out.key));
+		assert_memory_equal(&table[item.out.peer / 8].way[item.out.peer % 8].key,
+				    &item.in.key, sizeof(item.in.key));
+	}
+	box_close(box);
+}
+
 /* It counts for its host, and gives that back at its end. */
 static void test_counted(void **state)
 {
@@ -323,6 +444,8 @@ int main(void)
 		cmocka_unit_test(test_goes_on), cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_again),	cmocka_unit_test(test_mapping),
 		cmocka_unit_test(test_counted), cmocka_unit_test(test_many),
+		cmocka_unit_test(test_remove),	cmocka_unit_test(test_replace),
+		cmocka_unit_test(test_truth),	cmocka_unit_test(test_slots),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
