@@ -119,7 +119,8 @@ static const int allowed[] = {
 };
 
 /* Of bpf() what works on a descriptor that is open already. */
-static const int allowed_bpf[] = { BPF_MAP_LOOKUP_ELEM, BPF_OBJ_GET_INFO_BY_FD, BPF_PROG_TEST_RUN };
+static const int allowed_bpf[] = { BPF_MAP_LOOKUP_ELEM, BPF_MAP_UPDATE_ELEM, BPF_OBJ_GET_INFO_BY_FD,
+				   BPF_PROG_TEST_RUN };
 
 static int filter_calls(void)
 {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "pins.h"
 
 /*
  * A map that is open lives on: the timer of the sweep and the locks of a NAT
@@ -15,9 +16,10 @@
  */
 static void close_unused(struct nat *nat)
 {
-	static const enum nat_map used[] = { NAT_MAP_flow_table, NAT_MAP_config,   NAT_MAP_ext_pool,
-					     NAT_MAP_host_ports, NAT_MAP_counters, NAT_MAP_records,
-					     NAT_MAP_agent };
+	static const enum nat_map used[] = { NAT_MAP_flow_table, NAT_MAP_flow_tags,
+					     NAT_MAP_config,	 NAT_MAP_ext_pool,
+					     NAT_MAP_host_ports, NAT_MAP_counters,
+					     NAT_MAP_records,	 NAT_MAP_agent };
 
 	for (int i = 0; i < NAT_MAPS; i++) {
 		bool keep = false;
@@ -55,11 +57,32 @@ int source_refresh(struct source *source)
 	return ret;
 }
 
+static size_t tags_size(const struct source *source)
+{
+	return (size_t)source->nat.config.geometry.groups * sizeof(struct natxdp_tags);
+}
+
+/* For replication; a NAT that an older version has loaded may lack the program. */
+static int open_replication(struct source *source, const char *pin_dir)
+{
+	char path[PIN_PATH_MAX];
+	void *tags = mmap(NULL, tags_size(source), PROT_READ, MAP_SHARED,
+			  source->nat.map[NAT_MAP_flow_tags], 0);
+
+	if (tags == MAP_FAILED)
+		return -errno;
+	source->tags = tags;
+	pins_insert_path(path, pin_dir);
+	source->insert = bpf_obj_get(path);
+	return 0;
+}
+
 int source_open(struct source *source, const char *pin_dir, struct err *err)
 {
 	int ret;
 
 	memset(source, 0, sizeof(*source));
+	source->insert = -1;
 	ret = nat_open(&source->nat, pin_dir, err);
 	if (ret)
 		return ret;
@@ -74,6 +97,8 @@ int source_open(struct source *source, const char *pin_dir, struct err *err)
 		goto fail;
 	}
 	ret = table_open(&source->table, &source->nat, TABLE_READ);
+	if (!ret)
+		ret = open_replication(source, pin_dir);
 	if (!ret)
 		ret = source_refresh(source);
 	if (ret) {
@@ -92,9 +117,33 @@ void source_close(struct source *source)
 {
 	if (source->agent)
 		munmap(source->agent, sizeof(*source->agent));
+	if (source->tags)
+		munmap((void *)source->tags, tags_size(source));
+	if (source->insert >= 0)
+		close(source->insert);
 	table_close(&source->table);
 	nat_close(&source->nat);
 	memset(source, 0, sizeof(*source));
+	source->insert = -1;
+}
+
+int source_set_standby(struct source *source, uint64_t pools)
+{
+	int ret = source_refresh(source), map = source->nat.map[NAT_MAP_ext_pool];
+
+	for (__u32 i = 0; !ret && i < source->pool.count; i++) {
+		struct natxdp_pool *item = &source->pool.item[i];
+		__u32 flags = item->flags & ~NATXDP_POOL_STANDBY;
+
+		if (pools >> i & 1)
+			flags |= NATXDP_POOL_STANDBY;
+		if (flags == item->flags)
+			continue;
+		item->flags = flags;
+		if (bpf_map_update_elem(map, &i, item, BPF_ANY))
+			ret = -errno;
+	}
+	return ret;
 }
 
 bool source_is_inactive(const struct source *source)

@@ -14,7 +14,9 @@
 struct source {
 	struct nat nat;
 	struct table table;
-	struct natxdp_agent *agent; /* mmapped for writing */
+	const struct natxdp_tags *tags; /* of the table; mmapped */
+	int insert;			/* the program that takes flows; -1: the NAT has none */
+	struct natxdp_agent *agent;	/* mmapped for writing */
 	struct keep *keep;
 	struct instance instance; /* as it was when it was opened */
 	struct pool pool;
@@ -27,6 +29,13 @@ void source_close(struct source *source);
 
 /* What may change while it runs. Returns 0 or -errno. */
 int source_refresh(struct source *source);
+
+/*
+ * Bits by index into ext_pool: the external addresses that another node has
+ * now. They give no new flows here, and flows that close are not ours to
+ * record. Returns 0 or -errno.
+ */
+int source_set_standby(struct source *source, uint64_t pools);
 
 /* The NAT was unloaded: its maps are only kept by whoever has them open. */
 bool source_is_inactive(const struct source *source);

@@ -147,7 +147,8 @@ __noinline int port_claim(hook_ctx *ctx, struct port_search *s, __u32 pool_index
 		return -EINVAL;
 	s->slot = -EEXIST;
 	pool = bpf_map_lookup_elem(&ext_pool, &pool_index);
-	if (!pool || pool->flags & NATXDP_POOL_DRAINING || pool->port_max < pool->port_min)
+	if (!pool || pool->flags & (NATXDP_POOL_DRAINING | NATXDP_POOL_STANDBY) ||
+	    pool->port_max < pool->port_min)
 		return 0;
 	s->in.pool = pool_index;
 	s->in.key.daddr = pool->addr;

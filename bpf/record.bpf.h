@@ -96,6 +96,15 @@ __noinline int flow_opened(__u32 slot)
 	return 0;
 }
 
+/* A copy of a flow that another node has: it is not ours to count and to record. */
+static __always_inline int flow_is_copy(const struct natxdp_flow *f)
+{
+	__u32 index = f->pool;
+	struct natxdp_pool *pool = bpf_map_lookup_elem(&ext_pool, &index);
+
+	return pool && pool->flags & NATXDP_POOL_STANDBY;
+}
+
 /*
  * The outbound entry at @slot was removed just now, and is unchanged but for
  * its mark; @proto and @tenant are what its key had. The other
@@ -109,7 +118,7 @@ __noinline int flow_closed(__u32 slot, __u32 proto, __u32 tenant, __u32 now)
 
 	count_event(NATXDP_EVENT_FLOWS_EXPIRED, 1);
 	in = f ? flow_at(f->peer) : NULL;
-	if (!in)
+	if (!in || flow_is_copy(f))
 		return 0;
 	if (in->key.saddr != f->new_daddr || in->key.daddr != f->new_saddr ||
 	    in->key.sport != f->new_dport || in->key.dport != f->new_sport) {

@@ -87,7 +87,9 @@ static uint64_t all_flows(const struct pool_use *use)
 
 static const char *state_name(const struct natxdp_pool *pool)
 {
-	return pool->flags & NATXDP_POOL_DRAINING ? "draining" : "active";
+	if (pool->flags & NATXDP_POOL_DRAINING)
+		return "draining";
+	return pool->flags & NATXDP_POOL_STANDBY ? "standby" : "active";
 }
 
 static cJSON *pool_object(unsigned int index, const struct natxdp_pool *pool,

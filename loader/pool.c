@@ -34,6 +34,7 @@ int pool_merge(const struct pool *old, const struct pool *wanted, const bool use
 		merged->count = i + 1;
 		if (kept >= 0) {
 			merged->item[i] = wanted->item[kept];
+			merged->item[i].flags |= old->item[i].flags & NATXDP_POOL_STANDBY;
 		} else if (old->item[i].addr && used[i]) {
 			merged->item[i] = old->item[i];
 			merged->item[i].flags |= NATXDP_POOL_DRAINING;

@@ -132,6 +132,7 @@ static void add_external(const struct status *status, cJSON *object)
 		json_add_count(item, "port_min", pool->port_min);
 		json_add_count(item, "port_max", pool->port_max);
 		cJSON_AddBoolToObject(item, "draining", pool->flags & NATXDP_POOL_DRAINING);
+		cJSON_AddBoolToObject(item, "standby", pool->flags & NATXDP_POOL_STANDBY);
 		cJSON_AddItemToArray(list, item);
 	}
 }
@@ -194,8 +195,9 @@ static void print_external(const struct status *status)
 		if (!pool->addr)
 			continue;
 		inet_ntop(AF_INET, &pool->addr, addr, sizeof(addr));
-		printf("%-10s %s ports %u-%u%s\n", label, addr, pool->port_min, pool->port_max,
-		       pool->flags & NATXDP_POOL_DRAINING ? " (draining)" : "");
+		printf("%-10s %s ports %u-%u%s%s\n", label, addr, pool->port_min, pool->port_max,
+		       pool->flags & NATXDP_POOL_DRAINING ? " (draining)" : "",
+		       pool->flags & NATXDP_POOL_STANDBY ? " (standby)" : "");
 		label = "";
 	}
 }

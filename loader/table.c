@@ -67,6 +67,16 @@ bool flow_view_is_mapping(const struct flow_view *view)
 	return view->out.key.tenant == NATXDP_TENANT_MAPPING;
 }
 
+bool table_at(const struct table *table, uint32_t slot, struct flow_view *view)
+{
+	if (!copy_entry(&table->entries[slot], &view->out) ||
+	    view->out.flags & NATXDP_FLOW_INBOUND || view->out.key.tenant == NATXDP_TENANT_ENDED)
+		return false;
+	view->slot = slot;
+	find_peer(table, view);
+	return true;
+}
+
 bool table_next_until(struct table *table, uint32_t end, struct flow_view *view)
 {
 	if (end > table->count)
@@ -76,12 +86,8 @@ bool table_next_until(struct table *table, uint32_t end, struct flow_view *view)
 
 		if (entry->key.proto == NATXDP_PROTO_FREE || entry->flags & NATXDP_FLOW_INBOUND)
 			continue;
-		if (!copy_entry(entry, &view->out) || view->out.flags & NATXDP_FLOW_INBOUND ||
-		    view->out.key.tenant == NATXDP_TENANT_ENDED)
-			continue;
-		view->slot = table->next - 1;
-		find_peer(table, view);
-		return true;
+		if (table_at(table, table->next - 1, view))
+			return true;
 	}
 	return false;
 }

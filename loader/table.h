@@ -43,6 +43,9 @@ enum table_access { TABLE_READ, TABLE_WRITE };
 int table_open(struct table *table, const struct nat *nat, enum table_access access);
 void table_close(struct table *table);
 
+/* What stands at one slot. False unless that is an outbound entry, of a flow or a mapping. */
+bool table_at(const struct table *table, uint32_t slot, struct flow_view *view);
+
 /* The next flow, or the next flow or mapping; false at the end of the table. */
 bool table_next(struct table *table, struct flow_view *view);
 bool table_next_any(struct table *table, struct flow_view *view);

@@ -85,6 +85,12 @@ struct natxdp_config {
 
 enum natxdp_pool_flags {
 	NATXDP_POOL_DRAINING = 1 << 0, /* no new flows */
+	/*
+	 * Another node has this address now: no new flows, and those that stand in the
+	 * table are copies, which close without a record. The agent sets and clears it; a
+	 * reload keeps it.
+	 */
+	NATXDP_POOL_STANDBY = 1 << 1,
 };
 
 /* Map ext_pool: ARRAY of NATXDP_POOL_MAX. Ports in host order, inclusive. */

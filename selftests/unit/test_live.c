@@ -44,6 +44,20 @@ static void an_address_keeps_its_index(void **state)
 	assert_int_equal(merged.item[1].port_min, 5000);
 }
 
+/* It is the agent that says when it ends. */
+static void a_standby_stays_one(void **state)
+{
+	struct pool old = POOL("192.0.2.1", "192.0.2.2"), wanted = POOL("192.0.2.2", "192.0.2.1");
+	bool used[NATXDP_POOL_MAX] = { false };
+	struct pool merged;
+
+	(void)state;
+	old.item[1].flags = NATXDP_POOL_STANDBY;
+	assert_int_equal(pool_merge(&old, &wanted, used, &merged), 0);
+	expect(&merged, 0, "192.0.2.1", 0);
+	expect(&merged, 1, "192.0.2.2", NATXDP_POOL_STANDBY);
+}
+
 static void what_is_used_drains_and_then_goes(void **state)
 {
 	struct pool old = POOL("192.0.2.1", "192.0.2.2"), wanted = POOL("192.0.2.2"), merged, later;
@@ -141,6 +155,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_address_keeps_its_index),
+		cmocka_unit_test(a_standby_stays_one),
 		cmocka_unit_test(what_is_used_drains_and_then_goes),
 		cmocka_unit_test(draining_addresses_may_take_all_the_room),
 		cmocka_unit_test(changes_concern_their_next_hops_only),
