@@ -155,7 +155,13 @@ $(PROG_PROGRAMS): $(OUT)/selftests/prog/%: $(OUT)/selftests/prog/test_%.o \
 	$(call say,LINK,$@)
 	$(Q)$(call link,-lcmocka)
 
-$(NET_PROGRAMS) $(VM_PROGRAMS): %: %.o $(OUT)/libnatxdp.a
+# A program of the tests that is an agent in part.
+AGENT_NODE := build/selftests/net/sync_node
+$(AGENT_NODE): %: %.o $(AGENT_ARCHIVES)
+	$(call say,LINK,$@)
+	$(Q)$(call link,$(AGENT_LIBS) $(AWS_LIBS) -lm)
+
+$(filter-out $(AGENT_NODE),$(NET_PROGRAMS) $(VM_PROGRAMS)): %: %.o $(OUT)/libnatxdp.a
 	$(call say,LINK,$@)
 	$(Q)$(call link,-lpthread)
 

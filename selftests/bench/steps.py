@@ -11,6 +11,7 @@ from collections.abc import Callable
 from boxes import BUILD, Box, Conntrack, bench
 from connect import connect
 from lab import Lab, run
+from replication import copy, steady
 
 PEERS = ("bare", "natxdp", "nft", "iptables", "forward")
 SIZES = (64, 10_000, 200_000, 1_000_000)
@@ -216,6 +217,8 @@ def all_steps(amount: Amount) -> dict[str, Callable[[], object]]:
     steps["memory"] = lambda: memory(amount)
     steps["scale/hosts"] = lambda: scale(amount, 0)
     steps["scale/one-host"] = lambda: scale(amount, 1)
+    steps["sync/rate"] = lambda: steady(2000 if amount.short else 20_000, 2 if amount.short else 20)
+    steps["sync/copy"] = lambda: copy(20_000 if amount.short else 1_000_000)
     steps["growth"] = lambda: growth(amount)
     steps["load"] = lambda: load(amount)
     return steps
