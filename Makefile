@@ -27,7 +27,7 @@ deps: ## install the packages that are missing, for everything below
 
 .PHONY: test
 test: ## install what is missing, build and run the tests; T=net/udp runs what matches
-	@scripts/deps.sh build demo test vm
+	@scripts/deps.sh build demo test package vm
 	@+$(MAKE) --no-print-directory programs tests
 	@selftests/run $(T)
 
@@ -47,6 +47,11 @@ demo: ## install what is missing, build, and run traffic through a NAT; ARMS=1 K
 	@+$(MAKE) --no-print-directory programs build/selftests/net/xdp_pass
 	@ARMS="$(ARMS)" KEEP="$(KEEP)" scripts/demo.sh
 
+.PHONY: package
+package: ## install what is missing, build, and make the deb and the rpm in build/package
+	@scripts/deps.sh build package
+	@+$(MAKE) --no-print-directory packages
+
 .PHONY: lint
 lint: ## check format, static analysis and the rules of the tree
 	@scripts/deps.sh build lint
@@ -65,7 +70,7 @@ clean: ## remove everything that was built
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile mk/build.mk
 
-PROBING := $(filter-out deps arm64 test bench bench-doc demo lint fmt clean help,$(or $(MAKECMDGOALS),all))
+PROBING := $(filter-out deps arm64 test bench bench-doc demo package lint fmt clean help,$(or $(MAKECMDGOALS),all))
 ifneq ($(PROBING),)
 include mk/build.mk
 endif

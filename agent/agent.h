@@ -31,6 +31,7 @@ struct agent {
 	struct interval interval;
 	struct interval published; /* the last complete one, for /metrics and /status */
 	int64_t published_ms;	   /* wall clock of its end; 0: none yet */
+	int64_t wall_seen_ms;	   /* wall clock of the last sample */
 
 	struct health_facts health;
 	uint64_t sweep_passes;

@@ -18,6 +18,14 @@ void statistic_add(struct statistic *s, double value)
 	s->sum += value;
 }
 
+int64_t interval_over(int64_t *seen, int64_t wall, uint32_t period)
+{
+	int64_t before = *seen / period;
+
+	*seen = wall;
+	return wall / period > before ? wall / period * period : 0;
+}
+
 void interval_begin(struct interval *interval)
 {
 	memset(interval->nat, 0, sizeof(interval->nat));

@@ -52,6 +52,13 @@ void interval_sample(struct interval *interval, const struct sample *sample);
 /* The sums, from @base to the last sample. */
 void interval_end(struct interval *interval, const struct totals *base);
 
+/*
+ * The end of the interval of @period ms that is over at @wall, or 0 if the one of
+ * *@seen goes on. However late the timer is, it belongs to the interval that ended,
+ * not to the next; a clock that was set back begins a new one there.
+ */
+int64_t interval_over(int64_t *seen, int64_t wall, uint32_t period);
+
 void statistic_add(struct statistic *statistic, double value);
 
 /* @now - @then of a counter that may have begun anew. */

@@ -102,12 +102,6 @@ static void end_interval(struct agent *agent, int64_t wall)
 	interval_begin(&agent->interval);
 }
 
-/* The wall clock may be a little late, or was set: what counts is the nearest multiple. */
-static int64_t nearest(int64_t wall, uint32_t period)
-{
-	return (wall + period / 2) / period * period;
-}
-
 static bool take_sample(struct agent *agent)
 {
 	struct natxdp_counters counters;
@@ -135,10 +129,13 @@ static bool take_sample(struct agent *agent)
 static void sample(void *ctx)
 {
 	struct agent *agent = ctx;
-	int64_t wall = nearest(loop_wall_ms(), agent->conf.sample);
+	int64_t end;
 
-	if (take_sample(agent) && wall % agent->conf.interval == 0)
-		end_interval(agent, wall);
+	if (!take_sample(agent))
+		return;
+	end = interval_over(&agent->wall_seen_ms, loop_wall_ms(), agent->conf.interval);
+	if (end)
+		end_interval(agent, end);
 }
 
 static void slice(void *ctx)
@@ -177,6 +174,7 @@ int sampling_start(struct agent *agent)
 
 	agent->walking = false;
 	agent->began_ms = loop_monotonic_ms();
+	agent->wall_seen_ms = loop_wall_ms();
 	agent->sweep_seen_ms = agent->counters_seen_ms = agent->began_ms;
 	interval_begin(&agent->interval);
 	agent->interval.rate_min_ms = agent->conf.sample / 5 * 4;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
@@ -28,6 +29,18 @@ uint32_t dispatch_map_id(int fd)
 	__u32 size = sizeof(info);
 
 	return bpf_obj_get_info_by_fd(fd, &info, &size) ? 0 : info.id;
+}
+
+/*
+ * libxdp reads its dispatcher from a file where it was built to look; a package with a libxdp of
+ * its own brings the file along.
+ */
+static void find_dispatcher(void)
+{
+	static const char dir[] = "/usr/lib/natxdp/bpf";
+
+	if (!access(dir, X_OK))
+		setenv("LIBXDP_OBJECT_PATH", dir, 0);
 }
 
 static struct xdp_multiprog *dispatcher_on(uint32_t ifindex)
@@ -101,6 +114,7 @@ int dispatch_remove(uint32_t ifindex, uint32_t config, uint32_t keep)
 
 	if (!programs)
 		return 0;
+	find_dispatcher();
 	mode = xdp_multiprog__attach_mode(programs);
 	while ((program = xdp_multiprog__next_prog(program, programs))) {
 		if (count < MAPS_MAX && look_up(program, &info, maps) && info.id != keep &&
@@ -138,8 +152,10 @@ static int attach(struct xdp_program *program, const char *iface, bool generic, 
 {
 	enum xdp_attach_mode mode = generic ? XDP_MODE_SKB : XDP_MODE_NATIVE;
 	uint32_t ifindex = if_nametoindex(iface);
-	int ret = xdp_program__attach(program, ifindex, mode, 0);
+	int ret;
 
+	find_dispatcher();
+	ret = xdp_program__attach(program, ifindex, mode, 0);
 	if (ret)
 		return err_set(err, STATUS_KERNEL, ret,
 			       "%s: libxdp cannot attach the program: %s (--verbose shows what it "

@@ -54,8 +54,9 @@ PROGRAMS := $(OUT)/natxdp $(if $(filter build,$(OUT)),build/natxdpd)
 
 # tests: in unit and prog every test_NAME.c is a program NAME, in bench every
 # bench_NAME.c, and the other files are shared by those of their directory; in
-# net and vm every file is a program of its own. In aws, driver.c is one beside
-# the tests; in fuzz every file is a parser's fuzz target.
+# net and vm every file is a program of its own. In vpc, tcp_load has a second
+# file. In aws, driver.c is one beside the tests; in fuzz every file is a
+# parser's fuzz target.
 c_sources = $(filter-out %.bpf.c,$(wildcard selftests/$(1)/*.c))
 test_sources = $(filter selftests/$(1)/test_%,$(call c_sources,$(1)))
 test_programs = $(patsubst selftests/$(1)/test_%.c,$(OUT)/selftests/$(1)/%,$(call test_sources,$(1)))
@@ -65,6 +66,7 @@ UNIT_PROGRAMS := $(if $(filter build,$(OUT)),$(call test_programs,unit),$(filter
 PROG_PROGRAMS := $(call test_programs,prog)
 NET_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(call c_sources,net))
 VM_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(call c_sources,vm))
+VPC_PROGRAMS := $(addprefix $(OUT)/selftests/vpc/,tcp_load tcp_echo udp_probe)
 AWS_TEST_PROGRAMS := $(patsubst selftests/aws/test_%.c,build/selftests/aws/%,$(call test_sources,aws))
 AWS_PROGRAMS := $(AWS_TEST_PROGRAMS) build/selftests/aws/driver build/selftests/aws/driver-asan
 FUZZ_PROGRAMS := $(patsubst selftests/%.c,build/selftests/%,$(call c_sources,fuzz))
@@ -74,7 +76,7 @@ BENCH_PROGRAMS := $(BENCH_SOURCES:selftests/bench/bench_%.c=$(OUT)/selftests/ben
 AWS_SANITIZED := $(patsubst %.c,build/sanitized/%.o,$(wildcard agent/aws/*.c))
 
 USER_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard loader/*.c agent/*.c agent/aws/*.c agent/ha/*.c) \
-	$(foreach ring,unit prog net vm aws bench,$(call c_sources,$(ring))))
+	$(foreach ring,unit prog net vm vpc aws bench,$(call c_sources,$(ring))))
 
 # natxdp alone is built for other architectures
 AGENT_LIBRARIES := $(if $(filter build,$(OUT)),build/libnatxdp-aws.a)
@@ -83,7 +85,7 @@ AGENT_LIBRARIES := $(if $(filter build,$(OUT)),build/libnatxdp-aws.a)
 programs: $(SKELETONS) $(OUT)/libnatxdp.a $(AGENT_LIBRARIES) $(PROGRAMS)
 	@:
 tests: $(TEST_SKELETONS) $(UNIT_PROGRAMS) $(PROG_PROGRAMS) $(NET_PROGRAMS) $(VM_PROGRAMS) \
-		$(AWS_PROGRAMS) $(FUZZ_PROGRAMS) build/natxdpd-asan
+		$(VPC_PROGRAMS) $(AWS_PROGRAMS) $(FUZZ_PROGRAMS) build/natxdpd-asan
 	@:
 units: $(UNIT_PROGRAMS)
 	@NATXDP_BUILD=$(CURDIR)/$(OUT) NATXDP_EMULATOR="$(EMULATOR)" selftests/run unit
@@ -165,6 +167,12 @@ $(filter-out $(AGENT_NODE),$(NET_PROGRAMS) $(VM_PROGRAMS)): %: %.o $(OUT)/libnat
 	$(call say,LINK,$@)
 	$(Q)$(call link,-lpthread)
 
+$(OUT)/selftests/vpc/tcp_load: $(OUT)/selftests/vpc/tcp_report.o
+
+$(VPC_PROGRAMS): %: %.o
+	$(call say,LINK,$@)
+	$(Q)$(call link)
+
 $(BENCH_PROGRAMS): $(OUT)/selftests/bench/%: $(OUT)/selftests/bench/bench_%.o \
 		$(BENCH_SHARED) $(OUT)/libnatxdp.a
 	$(call say,LINK,$@)
@@ -216,14 +224,20 @@ build/natxdpd-asan: $(SANITIZED)/agent/main.o $(SANITIZED)/libagent.a $(AWS_SANI
 	$(Q)$(CLANG) $(SANITIZE) -o $@ $^ $(AGENT_LIBS) $(AWS_LIBS) $(LIB_LIBS) -lm
 
 MANUALS := $(wildcard loader/*.[58] agent/*.[58])
+UNITS := $(wildcard loader/*.service agent/*.service)
 EXAMPLES := $(wildcard loader/*.conf.example agent/*.conf.example)
 
 install: all ## install to DESTDIR, below PREFIX (/usr/local)
 	install -D -m 755 $(OUT)/natxdp $(DESTDIR)$(PREFIX)/sbin/natxdp
 	install -D -m 755 build/natxdpd $(DESTDIR)$(PREFIX)/sbin/natxdpd
 	@mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed "s,@PREFIX@,$(PREFIX)," agent/natxdpd.service \
-		>$(DESTDIR)$(PREFIX)/lib/systemd/system/natxdpd.service
+	@for unit in $(UNITS); do \
+		echo "$$unit -> $(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}"; \
+		sed "s,@PREFIX@,$(PREFIX)," $$unit \
+			>$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; \
+	done
+	install -D -m 644 agent/natxdp.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/natxdp.conf
+	install -D -m 644 loader/natxdp.sysctl $(DESTDIR)$(PREFIX)/lib/sysctl.d/50-natxdp.conf
 	@for manual in $(MANUALS); do \
 		install -D -v -m 644 $$manual $(DESTDIR)$(PREFIX)/share/man/man$${manual##*.}/$${manual##*/}; \
 	done
@@ -232,6 +246,8 @@ install: all ## install to DESTDIR, below PREFIX (/usr/local)
 		if [ -e $$target ]; then echo "$$target is there already: kept"; \
 		else install -D -v -m 644 $$example $$target; fi; \
 	done
+
+include mk/package.mk
 
 -include $(AWS_SANITIZED:.o=.d) $(patsubst %.c,build/sanitized/%.d,$(foreach ring,aws fuzz,$(call c_sources,$(ring))))
 -include $(USER_OBJECTS:.o=.d) $(BPF_SOURCES:%.bpf.c=build/%.bpf.d)

@@ -74,7 +74,7 @@ static void enqueue(struct call *call)
 	struct aws_timers *timers = &call->client->timers;
 
 	call->state = CALL_QUEUED;
-	aws_timer_start(timers, &call->timer, call->deadline_ms - aws_now_ms(timers), on_deadline,
+	aws_timer_start(timers, &call->timer, call->last_start_ms - aws_now_ms(timers), on_deadline,
 			call);
 }
 
@@ -152,7 +152,7 @@ static bool pause_for_retry(struct call *call, const struct aws_verdict *verdict
 						       client->settings.backoff_max_ms));
 	if (delay < retry_after_ms)
 		delay = retry_after_ms;
-	if (aws_now_ms(&client->timers) + delay >= call->deadline_ms)
+	if (aws_now_ms(&client->timers) + delay > call->last_start_ms)
 		return false;
 	if (!verdict->at_once) {
 		call->paid = aws_quota_take(&client->quota[service], verdict->fault);
@@ -284,8 +284,6 @@ static void send_call(struct call *call, const struct aws_credentials *credentia
 	struct aws_client *client = call->client;
 	int64_t left = call->deadline_ms - aws_now_ms(&client->timers);
 
-	if (left <= 0)
-		return; /* its timer is due */
 	aws_timer_stop(&client->timers, &call->timer);
 	if (left > client->settings.attempt_ms)
 		left = client->settings.attempt_ms;
@@ -305,7 +303,7 @@ static struct call *next_queued(const struct aws_client *client, enum aws_servic
 	struct call *call = client->first;
 
 	while (call && (call->state != CALL_QUEUED || call->info->service != service ||
-			aws_now_ms(&client->timers) >= call->deadline_ms))
+			aws_now_ms(&client->timers) > call->last_start_ms))
 		call = call->next;
 	return call;
 }

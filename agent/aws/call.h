@@ -35,6 +35,7 @@ struct call {
 	struct aws_body body;
 	struct aws_caller caller;
 	int64_t started_ms, deadline_ms;
+	int64_t last_start_ms; /* a try that is begun later has no time for an answer */
 	unsigned int attempts_max;
 	int paid; /* to the quota, for the retry under way */
 	int64_t skew_used_ms;

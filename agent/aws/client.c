@@ -119,6 +119,9 @@ int64_t aws_call(struct aws_client *client, enum aws_op op, struct aws_body *bod
 	call->started_ms = aws_now_ms(&client->timers);
 	call->deadline_ms = call->started_ms +
 			    (caller->budget_ms ? caller->budget_ms : settings->budget_ms);
+	call->last_start_ms = call->deadline_ms -
+			      aws_time_for_try(call->deadline_ms - call->started_ms,
+					       settings->attempt_ms);
 	call->result.op = op;
 	client->stats.calls[info->service]++;
 	aws_call_add(client, call);

@@ -129,6 +129,13 @@ int64_t aws_backoff_ms(unsigned int retry, enum aws_fault fault, uint32_t base_m
 	return (int64_t)(most < max_ms ? most : max_ms);
 }
 
+int64_t aws_time_for_try(int64_t budget_ms, int64_t attempt_ms)
+{
+	int64_t least = attempt_ms < AWS_TRY_MIN_MS ? attempt_ms : AWS_TRY_MIN_MS;
+
+	return least < budget_ms / 2 ? least : budget_ms / 2;
+}
+
 int aws_quota_take(struct aws_quota *quota, enum aws_fault fault)
 {
 	int cost = fault == AWS_TIMED_OUT ? AWS_QUOTA_TIMEOUT : AWS_QUOTA_RETRY;

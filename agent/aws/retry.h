@@ -17,7 +17,8 @@ enum aws_retry_limits {
 	AWS_QUOTA_RETRY = 5,
 	AWS_QUOTA_TIMEOUT = 10,
 	AWS_QUOTA_SUCCESS = 1,
-	AWS_BACKOFF_THROTTLED = 10,	 /* times longer than after other failures */
+	AWS_BACKOFF_THROTTLED = 10, /* times longer than after other failures */
+	AWS_TRY_MIN_MS = 1000,
 	AWS_SKEW_MAX_MS = 4 * 60 * 1000, /* AWS takes 5 minutes, S3 15 */
 };
 
@@ -51,6 +52,12 @@ struct aws_verdict aws_judge(const struct aws_attempt *attempt, enum aws_repeat 
  * caller draws a number between 0 and this.
  */
 int64_t aws_backoff_ms(unsigned int retry, enum aws_fault fault, uint32_t base_ms, uint32_t max_ms);
+
+/*
+ * No try is begun with less time than this left: it would be cut off, and after
+ * many sure refusals nobody would know whether this last one was done.
+ */
+int64_t aws_time_for_try(int64_t budget_ms, int64_t attempt_ms);
 
 /* Pays for a retry; returns what it cost, or 0 if there is not enough. */
 int aws_quota_take(struct aws_quota *quota, enum aws_fault fault);

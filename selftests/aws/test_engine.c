@@ -21,141 +21,15 @@
 #include <aws/cloudwatch.h>
 #include <aws/credentials.h>
 #include <aws/ec2.h>
-#include <aws/http.h>
 #include <aws/retry.h>
 #include <aws/ssm.h>
+
+#include "simnet.h"
 
 #define GOOD_ADDRESSES "<DescribeAddressesResponse><addressesSet/></DescribeAddressesResponse>"
 #define THROTTLED "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>"
 
-enum { STARTS_MAX = 64, HOUR_MS = 3600 * 1000 };
-
-/* The simulated network: how each exchange ends, and what was begun when. */
-struct aws_exchange {
-	struct aws_timer timer;
-	struct aws_timers *timers;
-	aws_http_done done;
-	void *ctx;
-	struct aws_http_answer answer;
-};
-
-static struct {
-	int64_t now_ms, wall_ms, armed_ms; /* armed_ms: -1, or when the loop is to wake */
-	uint64_t seed;
-	struct aws_http_answer answer; /* to everything but the role's credentials */
-	int64_t latency_ms;
-	bool hangs; /* no answer before the timeout */
-	unsigned int starts, open;
-	int64_t started_ms[STARTS_MAX];
-	int64_t skew_ms;
-	struct aws_timers *timers;
-} net;
-
-struct aws_http *aws_http_new(struct aws_timers *timers, const char *ca_file)
-{
-	(void)ca_file;
-	net.timers = timers;
-	return (struct aws_http *)&net;
-}
-
-void aws_http_free(struct aws_http *http)
-{
-	(void)http;
-	assert_int_equal(net.open, 0);
-}
-
-void aws_http_ready(struct aws_http *http, int fd, uint32_t events)
-{
-	(void)http;
-	(void)fd;
-	(void)events;
-}
-
-void aws_clock_correct(int64_t skew_ms)
-{
-	net.skew_ms = skew_ms;
-}
-
-static void arrive(void *owner)
-{
-	struct aws_exchange *exchange = owner;
-
-	net.open--;
-	exchange->done(exchange->ctx, &exchange->answer);
-	free(exchange);
-}
-
-struct aws_exchange *aws_http_start(struct aws_http *http, const struct aws_http_request *request,
-				    aws_http_done done, void *ctx)
-{
-	struct aws_exchange *exchange = calloc(1, sizeof(*exchange));
-	int64_t latency = net.latency_ms;
-
-	(void)http;
-	if (net.starts < STARTS_MAX)
-		net.started_ms[net.starts] = net.now_ms;
-	net.starts++;
-	net.open++;
-	exchange->timers = net.timers;
-	exchange->done = done;
-	exchange->ctx = ctx;
-	exchange->answer = net.answer;
-	if (!exchange->answer.body)
-		exchange->answer.body = "";
-	exchange->answer.length = strlen(exchange->answer.body);
-	if (net.hangs || latency > request->timeout_ms) {
-		latency = request->timeout_ms;
-		exchange->answer = (struct aws_http_answer){
-			.error = -ETIMEDOUT, .sent = true, .body = "", .message = "timed out"
-		};
-	}
-	aws_timer_start(net.timers, &exchange->timer, latency, arrive, exchange);
-	return exchange;
-}
-
-void aws_http_cancel(struct aws_exchange *exchange)
-{
-	net.open--;
-	aws_timer_stop(exchange->timers, &exchange->timer);
-	free(exchange);
-}
-
-static int watch(void *ctx, int fd, uint32_t events)
-{
-	(void)ctx;
-	(void)fd;
-	(void)events;
-	return 0;
-}
-
-static void arm(void *ctx, int64_t delay_ms)
-{
-	(void)ctx;
-	net.armed_ms = delay_ms < 0 ? -1 : net.now_ms + delay_ms;
-}
-
-static int64_t monotonic(void *ctx)
-{
-	(void)ctx;
-	return net.now_ms;
-}
-
-static int64_t wall(void *ctx)
-{
-	(void)ctx;
-	return net.wall_ms + net.now_ms;
-}
-
-/* splitmix64 */
-static uint32_t chance(void *ctx)
-{
-	uint64_t z = net.seed += 0x9e3779b97f4a7c15;
-
-	(void)ctx;
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return (uint32_t)(z ^ (z >> 31));
-}
+enum { HOUR_MS = 3600 * 1000 };
 
 static struct {
 	unsigned int ended, faults[AWS_FAULTS], maybe_done, again;
@@ -228,14 +102,14 @@ static int64_t describe(void)
 	return aws_ec2_describe_addresses(client, &(struct aws_query){ 0 }, &nobody);
 }
 
-static int64_t put_metric(void)
+static int64_t put_metric(const struct aws_caller *caller)
 {
 	const struct aws_metric metric = { .name = "m", .timestamp = 1800000000, .value = 1 };
 	struct aws_metric_batch batch;
 
 	assert_int_equal(aws_metrics_begin(&batch, "NATXDP"), 0);
 	assert_int_equal(aws_metrics_add(&batch, &metric), 0);
-	return aws_metrics_put(client, &batch, &nobody);
+	return aws_metrics_put(client, &batch, caller);
 }
 
 static void test_good(void **state)
@@ -251,6 +125,18 @@ static void test_good(void **state)
 	assert_int_equal(net.armed_ms, -1);
 }
 
+/* What failed is paid back, so that the quota of retries does not end the test. */
+static void pay_back(void)
+{
+	for (unsigned int i = 0; i < 15; i++) {
+		answer(200, GOOD_ADDRESSES);
+		describe();
+		answer(200, "<PutMetricDataResponse/>");
+		put_metric(&nobody);
+		advance(100);
+	}
+}
+
 /* Pauses are drawn from [0, base * 2^n], evenly. */
 static void test_jitter(void **state)
 {
@@ -259,8 +145,8 @@ static void test_jitter(void **state)
 	unsigned int round, i, rounds = 400;
 
 	(void)state;
-	answer(400, THROTTLED);
 	for (round = 0; round < rounds; round++) {
+		answer(400, THROTTLED);
 		net.starts = 0;
 		assert_true(describe() > 0);
 		advance(30000);
@@ -271,13 +157,7 @@ static void test_jitter(void **state)
 			sum[i] += pause;
 			most[i] = pause > most[i] ? pause : most[i];
 		}
-		/* what failed is paid back, so that the quota does not end the test */
-		answer(200, GOOD_ADDRESSES);
-		for (i = 0; i < 15; i++) {
-			describe();
-			advance(100);
-		}
-		answer(400, THROTTLED);
+		pay_back();
 	}
 	for (i = 0; i < 3; i++) {
 		/* the mean of even draws is bound / 2, give or take 1.5 % at 400 of them */
@@ -311,7 +191,7 @@ static void an_hour(const char *what, size_t *heap)
 		unsigned int i;
 
 		for (i = 0; i < 9; i++) {
-			int64_t number = i == 8 ? put_metric() : describe();
+			int64_t number = i == 8 ? put_metric(&nobody) : describe();
 
 			if (number > 0)
 				accepted++;
@@ -420,6 +300,24 @@ static void test_callbacks_that_call(void **state)
 	assert_in_range(turns, 1000, 1001);
 }
 
+/* Calls that only met refusals did nothing: no last try is begun too late for its answer. */
+static void test_no_try_without_time(void **state)
+{
+	const struct aws_caller hasty = { .done = on_done, .budget_ms = 2000 };
+
+	(void)state;
+	net.latency_ms = 50;
+	for (unsigned int i = 0; i < 1000; i++) {
+		answer(400, THROTTLED);
+		assert_true(put_metric(&hasty) > 0);
+		advance(2000);
+		pay_back();
+	}
+	assert_int_equal(seen.maybe_done, 0);
+	assert_int_equal(seen.faults[AWS_THROTTLED], 1000);
+	assert_in_range(net.starts, 1000 * (30 + 1.5), 1000 * (30 + 4));
+}
+
 static void test_deadline_in_the_queue(void **state)
 {
 	unsigned int i;
@@ -466,19 +364,20 @@ static void test_clock(void **state)
 	assert_in_range(net.skew_ms, 7200 * 1000 - 100, 7200 * 1000);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, begin, finish)
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_good, begin, finish),
-		cmocka_unit_test_setup_teardown(test_jitter, begin, finish),
-		cmocka_unit_test_setup_teardown(test_backoff_is_capped, begin, finish),
-		cmocka_unit_test_setup_teardown(test_outages, begin, finish),
-		cmocka_unit_test_setup_teardown(test_quota_bounds_load, begin, finish),
-		cmocka_unit_test_setup_teardown(test_callbacks_that_call, begin, finish),
-		cmocka_unit_test_setup_teardown(test_deadline_in_the_queue, begin, finish),
-		cmocka_unit_test_setup_teardown(test_queued_bytes, begin, finish),
-		cmocka_unit_test_setup_teardown(test_clock, begin, finish),
-	};
+	const struct CMUnitTest tests[] = { TEST(good),
+					    TEST(jitter),
+					    TEST(backoff_is_capped),
+					    TEST(outages),
+					    TEST(quota_bounds_load),
+					    TEST(callbacks_that_call),
+					    TEST(no_try_without_time),
+					    TEST(deadline_in_the_queue),
+					    TEST(queued_bytes),
+					    TEST(clock) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,6 +75,26 @@ static void peaks_are_averages_over_a_sample(void **state)
 	assert_float_equal(interval.nat[METRIC_PEAK_BYTES_PER_SECOND].maximum, 0, 0);
 }
 
+static void an_interval_ends_once(void **state)
+{
+	static const struct {
+		int64_t wall, ends;
+	} steps[] = {
+		{ 60000, 60000 },			/* on time */
+		{ 70000, 0 },				/* a sample between */
+		{ 126000, 120000 },			/* late: its end is where it belongs */
+		{ 130000, 0 },				/* in time again */
+		{ 180001, 180000 }, { 310000, 300000 }, /* the machine stood still */
+		{ 290000, 0 },				/* the clock was set back */
+		{ 300000, 300000 },
+	};
+	int64_t seen = 59000;
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(steps) / sizeof(*steps); i++)
+		assert_int_equal(interval_over(&seen, steps[i].wall, 60000), steps[i].ends);
+}
+
 static void a_counter_may_begin_anew(void **state)
 {
 	(void)state;
@@ -300,6 +320,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reasons_have_the_right_side),
 		cmocka_unit_test(peaks_are_averages_over_a_sample),
+		cmocka_unit_test(an_interval_ends_once),
 		cmocka_unit_test(a_counter_may_begin_anew),
 		cmocka_unit_test(what_is_kept_survives),
 		cmocka_unit_test(health_names_the_first_fault),

@@ -20,8 +20,9 @@ class Imds:
     hops       hop limit of the answers to token requests; `distance` > hops: no answer
     """
 
-    def __init__(self, standin, instance="i-0000000000000000a"):
+    def __init__(self, standin, instance="i-0000000000000000a", key="ASIAROLE"):
         self.standin = standin
+        self.key = key  # how access keys begin: tells whose call it was
         self.faults = Faults()
         self.lifetime = 6 * 3600
         self.hops = 1
@@ -127,7 +128,7 @@ class Imds:
         now = time.time() + self.standin.clock
         if self._credentials is None or self._credentials[1] - now < min(60, self.lifetime / 2):
             self._issued += 1
-            key, secret = f"ASIAROLE{self._issued:04d}", secrets.token_urlsafe(30)
+            key, secret = f"{self.key}{self._issued:04d}", secrets.token_urlsafe(30)
             # about as long as real ones, with the characters that they have
             token = "IQoJb3JpZ2luX2VjE/+=" + secrets.token_hex(500)
             expires = now + self.lifetime

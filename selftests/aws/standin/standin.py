@@ -41,6 +41,7 @@ class Entry:
     length: int  # of the body as it came
     mischief: str
     fault: bool
+    delay: float = 0.0  # seconds until the answer
 
 
 class StandIn:
@@ -50,17 +51,20 @@ class StandIn:
     world    what there is; see world.py. world.hooks[action] are called with
              (params, result) after an action was done and before its answer.
     faults   see faults.py; those of the IMDS are imds.faults
+    latency  function(service, action) -> seconds that each answer takes, faults aside
     clock    seconds that the servers' clock is ahead of ours
     record   every request to the AWS API, list of Entry
     """
 
-    def __init__(self, region="eu-central-1", certificate=None, seed=1):
+    def __init__(self, region="eu-central-1", certificate=None, seed=1, address=("127.0.0.1", 0)):
         self.region = region
         self.certificate = certificate
+        self.address = address  # of the API
         self.keys = {"AKIDSTANDIN": ("secret/standin+key", None, None)}
         self.faults = Faults(seed)
         self.world = World(region)
         self.imds = Imds(self)
+        self.latency = None
         self.clock = 0.0
         self.record = []
         self.problems = []  # of the stand-in itself
@@ -68,7 +72,7 @@ class StandIn:
         self._api = self._imds = None
 
     def start(self):
-        self._api = Listener(self.serve, certificate=self.certificate)
+        self._api = Listener(self.serve, self.address, self.certificate)
         self._imds = Listener(self.imds.serve)
         return self
 
@@ -133,7 +137,10 @@ class StandIn:
         response.headers.setdefault("x-amzn-RequestId", request_id)
         response.clock = self.clock
         spoil(fault, response)
+        if self.latency:
+            response.delay += self.latency(entry.service, entry.action)
         entry.status, entry.mischief, entry.fault = response.status, response.mischief, bool(fault)
+        entry.delay = response.delay
         with self._lock:
             self.record.append(entry)
         return response
