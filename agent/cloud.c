@@ -6,49 +6,20 @@
 #include <string.h>
 
 #include "agent.h"
-#include "aws/client.h"
 #include "aws/cloudwatch.h"
+#include "awsclient.h"
 #include "err.h"
 #include "log.h"
 #include "points.h"
 
 struct cloud {
 	struct agent *agent;
-	struct aws_client *client;
-	int timer;
+	struct awsclient *client;
 	struct points *queue; /* a ring */
 	unsigned int room, first, count;
 	unsigned int flying; /* of those at the front: in the request under way */
 	bool failing;	     /* has been said already */
 };
-
-static void client_ready(void *ctx, int fd, uint32_t events)
-{
-	struct cloud *cloud = ctx;
-
-	aws_client_ready(cloud->client, fd, events);
-}
-
-static int watch(void *ctx, int fd, uint32_t events)
-{
-	struct cloud *cloud = ctx;
-
-	return loop_watch(cloud->agent->loop, fd, events, client_ready, cloud);
-}
-
-static void arm(void *ctx, int64_t delay_ms)
-{
-	struct cloud *cloud = ctx;
-
-	loop_timer_once(cloud->timer, delay_ms);
-}
-
-static void wake(void *ctx)
-{
-	struct cloud *cloud = ctx;
-
-	aws_client_wake(cloud->client);
-}
 
 static struct points *at(struct cloud *cloud, unsigned int i)
 {
@@ -187,7 +158,7 @@ static void send_next(struct cloud *cloud)
 	while (cloud->flying < cloud->count &&
 	       (!cloud->flying || batch.count + at(cloud, cloud->flying)->count <= AWS_METRICS_MAX))
 		add_points(cloud, &batch, at(cloud, cloud->flying++));
-	if (aws_metrics_put(cloud->client, &batch, &caller) <= 0)
+	if (aws_metrics_put(awsclient_get(cloud->client), &batch, &caller) <= 0)
 		cloud->flying = 0;
 }
 
@@ -209,17 +180,8 @@ void cloud_interval(struct cloud *cloud, const struct keep_base *base, int64_t w
 struct cloud *cloud_start(struct agent *agent, struct err *err)
 {
 	const struct conf *conf = &agent->conf;
-	struct aws_options options = {
-		.region = *conf->aws_region ? conf->aws_region : NULL,
-		.endpoint_all = *conf->aws_endpoint ? conf->aws_endpoint : NULL,
-		.imds_endpoint = *conf->imds_endpoint ? conf->imds_endpoint : NULL,
-		.ca_file = *conf->aws_ca_file ? conf->aws_ca_file : NULL,
-		.no_imds = !conf->imds,
-		.budget_ms = conf->aws_timeout,
-	};
+	const struct aws_options options = { 0 };
 	struct cloud *cloud = calloc(1, sizeof(*cloud));
-	struct aws_loop loop = { .ctx = cloud, .watch = watch, .arm = arm };
-	int ret;
 
 	if (cloud)
 		cloud->queue = calloc(conf->metrics_queue, sizeof(*cloud->queue));
@@ -230,11 +192,9 @@ struct cloud *cloud_start(struct agent *agent, struct err *err)
 	}
 	cloud->agent = agent;
 	cloud->room = conf->metrics_queue;
-	cloud->timer = loop_timer(agent->loop, wake, cloud);
-	ret = cloud->timer < 0 ? cloud->timer : aws_client_new(&cloud->client, &loop, &options);
-	if (!ret)
+	cloud->client = awsclient_new(agent->loop, conf, &options, err);
+	if (cloud->client)
 		return cloud;
-	err_set(err, STATUS_SYSTEM, ret, "the AWS client cannot be made: %s", strerror(-ret));
 	cloud_stop(cloud);
 	return NULL;
 }
@@ -243,19 +203,18 @@ void cloud_stop(struct cloud *cloud)
 {
 	if (!cloud)
 		return;
-	aws_client_free(cloud->client);
+	awsclient_free(cloud->client);
 	while (cloud->count) {
 		keep_add(cloud->agent->source.keep, KEEP_DATA_LOST, at(cloud, 0)->count);
 		pop(cloud);
 	}
-	loop_timer_free(cloud->agent->loop, cloud->timer);
 	free(cloud->queue);
 	free(cloud);
 }
 
 struct aws_client *cloud_client(struct cloud *cloud)
 {
-	return cloud->client;
+	return awsclient_get(cloud->client);
 }
 
 unsigned int cloud_waiting(const struct cloud *cloud)
