@@ -9,6 +9,7 @@
 
 #include "cloud.h"
 #include "err.h"
+#include "ha/ha.h"
 #include "http.h"
 #include "log.h"
 #include "notify.h"
@@ -83,13 +84,22 @@ int agent_start(struct agent *agent, struct err *err)
 		if (!agent->http)
 			return -EIO;
 	}
-	return start_parts(agent, err);
+	if (start_parts(agent, err))
+		return -EIO;
+	if (*agent->conf.ha.node) {
+		agent->ha = ha_start(agent, err);
+		if (!agent->ha)
+			return -EIO;
+	}
+	return 0;
 }
 
 void agent_stop(struct agent *agent)
 {
 	http_stop(agent->http);
 	agent->http = NULL;
+	ha_stop(agent->ha);
+	agent->ha = NULL;
 	if (agent->scan)
 		stop_parts(agent);
 	scan_free(agent->scan);
@@ -103,7 +113,7 @@ static bool is_fixed(const struct conf *a, const struct conf *b)
 {
 	return strcmp(a->pin_dir, b->pin_dir) || strcmp(a->user, b->user) ||
 	       strcmp(a->http_listen, b->http_listen) || strcmp(a->http_cert, b->http_cert) ||
-	       strcmp(a->http_key, b->http_key);
+	       strcmp(a->http_key, b->http_key) || memcmp(&a->ha, &b->ha, sizeof(a->ha));
 }
 
 void agent_reload(struct agent *agent)
@@ -117,7 +127,7 @@ void agent_reload(struct agent *agent)
 		log_error("%s: the configuration stays as it was", err.text);
 	} else if (is_fixed(&conf, &old)) {
 		log_error(
-			"pin_dir, user and http_* need a restart: the configuration stays as it was");
+			"pin_dir, user, http_* and ha_* need a restart: the configuration stays as it was");
 	} else {
 		stop_parts(agent);
 		agent->conf = conf;

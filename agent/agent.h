@@ -11,6 +11,7 @@
 #include "softirq.h"
 #include "source.h"
 
+struct ha;
 struct http;
 struct cloud;
 struct records;
@@ -45,7 +46,9 @@ struct agent {
 	struct records *records; /* NULL: off */
 	struct report *report;	 /* NULL: no top talkers in Logs */
 	struct watch *watch;	 /* NULL: no IMDS */
+	struct ha *ha;		 /* NULL: no peers */
 
+	bool leaving; /* told to end, and handing over first */
 	bool walking; /* over the flow table */
 	int sample_timer, scan_timer, slice_timer, watchdog;
 	int status; /* of the process */

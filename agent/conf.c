@@ -69,6 +69,40 @@ const struct setting conf_table[] = {
 	{ "imds_interval", &kind_duration, FIELD(imds_interval), "5",
 	  "how often it is asked for notices" },
 	{ "imds_endpoint", &kind_url, FIELD(imds_endpoint), "auto", "its URL" },
+	{ "ha_node", &kind_name_or_none, FIELD(ha.node), "none",
+	  "name of this node among its peers; none: it has no peers, and all ha_* keys rest" },
+	{ "ha_nodes", &kind_ha_nodes, FIELD(ha.nodes), "none",
+	  "all nodes: name, zone, ADDRESS:PORT of its agent, instance, interface" },
+	{ "ha_mode", &kind_ha_mode, FIELD(ha.mode), "eip",
+	  "eip: routes and elastic IPs move; eni: likewise, and targets of a load balancer; "
+	  "gwlb: elastic IPs and targets" },
+	{ "ha_routes", &kind_ha_routes, FIELD(ha.routes), "none",
+	  "routes of the zones: zone, route table, destination" },
+	{ "ha_addresses", &kind_ha_addresses, FIELD(ha.addresses), "none",
+	  "elastic IPs of the zones: zone, allocation, and the private address on each node" },
+	{ "ha_lease_table", &kind_name_or_none, FIELD(ha.lease_table), "none",
+	  "DynamoDB table that says who owns which zone; its key is the string az" },
+	{ "ha_key_file", &kind_file, FIELD(ha.key_file), "none",
+	  "the secret that the nodes share: 64 hexadecimal digits" },
+	{ "ha_key_parameter", &kind_name_or_none, FIELD(ha.key_parameter), "none",
+	  "the same, from a parameter of Systems Manager" },
+	{ "ha_heartbeat", &kind_duration, FIELD(ha.heartbeat), "0.2",
+	  "how often nodes tell each other that they live" },
+	{ "ha_suspicion", &kind_count, FIELD(ha.suspicion), "5",
+	  "heartbeats that must not come before a node is looked at more closely" },
+	{ "ha_damping", &kind_duration, FIELD(ha.damping), "300",
+	  "a zone goes home when its node was well, and the zone at rest, for so long" },
+	{ "ha_failback", &kind_switch, FIELD(ha.failback), "on", "zones go home by themselves" },
+	{ "ha_stop", &kind_ha_stop, FIELD(ha.stop), "stay",
+	  "SIGTERM: stay the owner, the data plane goes on; or hand over first" },
+	{ "ha_budget", &kind_duration, FIELD(ha.budget), "30",
+	  "how long routes and addresses of a zone may take to move before that has failed" },
+	{ "ha_target_group", &kind_name_or_none, FIELD(ha.target_group), "none",
+	  "ARN of the target group that a node leaves when it drains" },
+	{ "ha_lifecycle_hook", &kind_name_or_none, FIELD(ha.lifecycle_hook), "none",
+	  "termination hook that is completed when a node has handed over" },
+	{ "ha_group", &kind_name_or_none, FIELD(ha.group), "none",
+	  "Auto Scaling group of that hook" },
 	{ NULL, NULL, 0, NULL, NULL },
 };
 
@@ -141,6 +175,7 @@ static int check_records(const struct conf *conf, struct err *err)
 
 int conf_check(const struct conf *conf, struct err *err)
 {
+	struct members members;
 	int ret;
 
 	if (!*conf->http_cert != !*conf->http_key)
@@ -150,5 +185,9 @@ int conf_check(const struct conf *conf, struct err *err)
 		return err_set(err, STATUS_CONFIG, EINVAL,
 			       "talkers_logs: talkers is 0: say how many, for example 10");
 	ret = check_metrics(conf, err);
-	return ret ? ret : check_records(conf, err);
+	if (!ret)
+		ret = check_records(conf, err);
+	if (!ret && *conf->ha.node)
+		ret = members_resolve(&members, &conf->ha, err);
+	return ret;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "ha/members.h"
 #include "keys.h"
 #include "values.h"
 
@@ -54,6 +55,7 @@ struct conf {
 	uint32_t imds;	      /* switch */
 	uint32_t imds_interval;
 	char imds_endpoint[CONF_TEXT_MAX];
+	struct ha_conf ha;
 	uint64_t given;
 };
 

@@ -86,7 +86,7 @@ void interval_end(struct interval *interval, const struct totals *base)
 	for (int i = 0; i < METRIC_COUNT; i++) {
 		const struct metric_info *m = &metric_info[i];
 
-		if (m->publisher != PUBLISHER_AGENT || m->kind != KIND_SUM || m->dims != DIMS_NAT)
+		if (m->publisher == PUBLISHER_LAMBDA || m->kind != KIND_SUM || m->dims != DIMS_NAT)
 			continue;
 		interval->nat[i] = (struct statistic){ 0 };
 		statistic_add(&interval->nat[i],

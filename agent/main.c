@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "drain.h"
 #include "err.h"
+#include "ha/ha.h"
 #include "log.h"
 #include "notify.h"
 #include "privilege.h"
@@ -20,12 +22,16 @@ struct arguments {
 	const char *conf;
 	bool check;
 	bool syslog;
+	bool drain, undo;
+	unsigned int patience; /* s */
 };
 
 static const struct argp_option options[] = {
 	{ "config", 'c', "FILE", 0, "read FILE instead of " CONF_FILE, 0 },
 	{ "check", 'n', NULL, 0, "check the configuration, print it, and end", 0 },
 	{ "syslog", 's', NULL, 0, "write messages to syslog, not to stderr", 0 },
+	{ "undo", 'u', NULL, 0, "drain: take it back", 1 },
+	{ "timeout", 't', "SECONDS", 0, "drain: wait for so long (120)", 1 },
 	{ 0 },
 };
 
@@ -34,11 +40,15 @@ const char *argp_program_version = "natxdpd " NATXDP_VERSION;
 static const char doc[] =
 	"The agent of natxdp: metrics, flow records and health of a NAT that 'natxdp load' has "
 	"loaded. It runs until it is told to stop (SIGTERM), reads its configuration again on "
-	"SIGHUP, and ends when the NAT is unloaded. See natxdpd(8) and natxdpd.conf(5).";
+	"SIGHUP, and ends when the NAT is unloaded. See natxdpd(8) and natxdpd.conf(5).\n"
+	"\n"
+	"drain: asks the agent that runs here to hand its zones over to its peers, and waits until "
+	"that is done.";
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *arguments = state->input;
+	char *end;
 
 	switch (key) {
 	case 'c':
@@ -49,6 +59,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 's':
 		arguments->syslog = true;
+		return 0;
+	case 'u':
+		arguments->undo = true;
+		return 0;
+	case 't':
+		arguments->patience = strtoul(arg, &end, 10);
+		if (*end || !arguments->patience || arguments->patience > 86400)
+			argp_error(state, "--timeout %s: give 1 to 86400 seconds", arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (strcmp(arg, "drain") || state->arg_num)
+			argp_error(state, "%s: the only command is drain", arg);
+		arguments->drain = true;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -75,10 +98,15 @@ static void on_signal(void *ctx, int fd, uint32_t events)
 	(void)events;
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo == SIGHUP)
+	if (info.ssi_signo == SIGHUP) {
 		agent_reload(agent);
-	else
+	} else if (agent->ha && agent->conf.ha.stop == HA_STOP_HAND_OVER && !agent->leaving) {
+		agent->leaving = true; /* told again, it ends at once */
+		notify_send("STOPPING=1\nSTATUS=handing over");
+		ha_leave(agent->ha);
+	} else {
 		loop_stop(agent->loop);
+	}
 }
 
 static int watch_signals(struct agent *agent)
@@ -183,8 +211,8 @@ static void serve(const struct arguments *arguments, struct agent *agent, struct
 
 int main(int argc, char **argv)
 {
-	const struct argp argp = { options, parse, NULL, doc, NULL, NULL, NULL };
-	struct arguments arguments = { 0 };
+	const struct argp argp = { options, parse, "\ndrain", doc, NULL, NULL, NULL };
+	struct arguments arguments = { .patience = 120 };
 	static struct agent agent;
 	struct err err = { 0 };
 
@@ -196,6 +224,8 @@ int main(int argc, char **argv)
 	if (!read_conf(&agent.conf, &arguments, &err)) {
 		if (arguments.check)
 			conf_print(&agent.conf, stdout);
+		else if (arguments.drain)
+			drain_run(agent.conf.pin_dir, arguments.undo, arguments.patience, &err);
 		else
 			serve(&arguments, &agent, &err);
 	}

@@ -110,7 +110,8 @@ void openmetrics_write(const struct agent *agent, bool openmetrics, FILE *out)
 	for (int i = 0; i < METRIC_COUNT; i++) {
 		const struct metric_info *m = &metric_info[i];
 
-		if (m->publisher != PUBLISHER_AGENT)
+		if (m->publisher == PUBLISHER_LAMBDA ||
+		    (m->publisher == PUBLISHER_HA && !agent->ha))
 			continue;
 		family(&w, m);
 		switch (m->dims) {

@@ -71,7 +71,10 @@ static int add_nat(struct points *points, const struct agent *agent, enum metric
 	for (int i = 0; !ret && i < METRIC_COUNT; i++) {
 		const struct metric_info *m = &metric_info[i];
 
-		if (m->publisher == PUBLISHER_AGENT && m->dims == DIMS_NAT && m->level <= level)
+		if (m->publisher == PUBLISHER_LAMBDA ||
+		    (m->publisher == PUBLISHER_HA && !agent->ha))
+			continue;
+		if (m->dims == DIMS_NAT && m->level <= level)
 			ret = add(points, i, &interval->nat[i], "", "");
 	}
 	for (unsigned int i = 0; !ret && i < interval->cpus; i++) {

@@ -7,6 +7,7 @@
 #include "attach.h"
 #include "cloud.h"
 #include "ena.h"
+#include "ha/ha.h"
 #include "log.h"
 #include "notify.h"
 #include "report.h"
@@ -46,13 +47,27 @@ static void take_gauges(struct agent *agent, const struct natxdp_counters *count
 		set_gauge(gauges, METRIC_PORT_USE, highest_port_use(agent, scan));
 	}
 	softirq_sample(&agent->softirq, gauges);
+	if (agent->ha)
+		ha_gauges(agent->ha, gauges);
 }
 
-static void take_health(struct agent *agent, const struct natxdp_counters *counters, int64_t now)
+void sampling_look_at_links(struct agent *agent)
 {
 	const struct instance *instance = &agent->source.instance;
 	struct health_facts *facts = &agent->health;
 	struct attached attached;
+
+	facts->links = instance->link_count;
+	facts->attached = 0;
+	for (unsigned int i = 0; i < instance->link_count; i++) {
+		if (!attach_query(instance->link[i].ifindex, &attached) && attached.program)
+			facts->attached++;
+	}
+}
+
+static void take_health(struct agent *agent, const struct natxdp_counters *counters, int64_t now)
+{
+	struct health_facts *facts = &agent->health;
 
 	if (counters->events[NATXDP_EVENT_SWEEP_PASSES] != agent->sweep_passes)
 		agent->sweep_seen_ms = now;
@@ -60,12 +75,7 @@ static void take_health(struct agent *agent, const struct natxdp_counters *count
 	facts->active = agent->source.nat.config.active;
 	facts->sweep_age_ms = now - agent->sweep_seen_ms;
 	facts->counters_age_ms = now - agent->counters_seen_ms;
-	facts->links = instance->link_count;
-	facts->attached = 0;
-	for (unsigned int i = 0; i < instance->link_count; i++) {
-		if (!attach_query(instance->link[i].ifindex, &attached) && attached.program)
-			facts->attached++;
-	}
+	sampling_look_at_links(agent);
 }
 
 static void take_totals(struct agent *agent, const struct natxdp_counters *counters)
@@ -79,6 +89,8 @@ static void take_totals(struct agent *agent, const struct natxdp_counters *count
 	totals_count(&now->totals, counters);
 	agent->records_lost = counters->events[NATXDP_EVENT_RECORDS_LOST];
 	keep_totals(agent->source.keep, agent->records_lost, &now->totals);
+	if (agent->ha)
+		ha_totals(agent->ha, &now->totals);
 	for (unsigned int i = 0; i < sizeof(allowances) / sizeof(*allowances); i++)
 		now->totals.sum[allowances[i]] = 0;
 	for (unsigned int i = 0; i < instance->link_count; i++)

@@ -8,4 +8,7 @@ struct agent;
 int sampling_start(struct agent *agent);
 void sampling_stop(struct agent *agent);
 
+/* Is the program still on all interfaces? Into agent->health; a few microseconds. */
+void sampling_look_at_links(struct agent *agent);
+
 #endif

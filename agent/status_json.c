@@ -6,6 +6,7 @@
 #include "agent.h"
 #include "aws/client.h"
 #include "cloud.h"
+#include "ha/ha.h"
 #include "json.h"
 #include "records.h"
 #include "version.h"
@@ -91,6 +92,8 @@ void status_json_write(const struct agent *agent, FILE *out)
 			cloud_client(agent->cloud));
 	if (agent->watch)
 		watch_status(agent->watch, cJSON_AddObjectToObject(object, "instance"));
+	if (agent->ha)
+		ha_status(agent->ha, cJSON_AddObjectToObject(object, "failover"));
 	text = cJSON_PrintUnformatted(object);
 	cJSON_Delete(object);
 	fprintf(out, "%s\n", text ? text : "{}");

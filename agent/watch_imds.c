@@ -8,6 +8,7 @@
 #include "agent.h"
 #include "aws/imds.h"
 #include "cloud.h"
+#include "ha/ha.h"
 #include "json.h"
 #include "log.h"
 
@@ -42,6 +43,15 @@ int watch_add_hook(struct watch *watch, watch_hook hook, void *ctx)
 	return 0;
 }
 
+bool watch_is_leaving(const struct watch *watch, enum notice_kind kind)
+{
+	for (int i = 0; i < NOTICES; i++) {
+		if ((kind == NOTICES || kind == (enum notice_kind)i) && watch->notice[i].leaving)
+			return true;
+	}
+	return false;
+}
+
 static void changed(struct watch *watch, enum notice_kind kind)
 {
 	const struct notice *notice = &watch->notice[kind];
@@ -51,9 +61,8 @@ static void changed(struct watch *watch, enum notice_kind kind)
 		 notice->there ? notice->text : "no more");
 	if (kind == NOTICE_ZONE && notice->there && !*agent->conf.zone)
 		snprintf(agent->zone, sizeof(agent->zone), "%s", notice->text);
-	agent->health.draining = false;
-	for (int i = 0; i < NOTICES; i++)
-		agent->health.draining |= watch->notice[i].leaving;
+	agent->health.draining = watch_is_leaving(watch, NOTICES) ||
+				 (agent->ha && ha_is_asked(agent->ha));
 	for (unsigned int i = 0; i < watch->hook_count; i++)
 		watch->hooks[i].hook(watch->hooks[i].ctx, kind, notice);
 }

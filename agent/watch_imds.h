@@ -20,6 +20,9 @@ void watch_stop(struct watch *watch);
 typedef void (*watch_hook)(void *ctx, enum notice_kind kind, const struct notice *notice);
 int watch_add_hook(struct watch *watch, watch_hook hook, void *ctx);
 
+/* Does a notice of this kind, or of any (NOTICES), say that this instance is to go? */
+bool watch_is_leaving(const struct watch *watch, enum notice_kind kind);
+
 void watch_status(const struct watch *watch, struct cJSON *object);
 
 #endif

@@ -61,8 +61,12 @@ c_sources = $(filter-out %.bpf.c,$(wildcard selftests/$(1)/*.c))
 test_sources = $(filter selftests/$(1)/test_%,$(call c_sources,$(1)))
 test_programs = $(patsubst selftests/$(1)/test_%.c,$(OUT)/selftests/$(1)/%,$(call test_sources,$(1)))
 shared_objects = $(patsubst %.c,$(OUT)/%.o,$(filter-out selftests/$(1)/test_%,$(call c_sources,$(1))))
+# those of the agent, which is not built for other architectures
+AGENT_UNITS := agent channel failover members policy session shadow sync
 UNIT_PROGRAMS := $(if $(filter build,$(OUT)),$(call test_programs,unit),$(filter-out \
-	%/agent,$(call test_programs,unit)))
+	$(addprefix %/,$(AGENT_UNITS)),$(call test_programs,unit)))
+UNIT_SHARED := $(if $(filter build,$(OUT)),$(call shared_objects,unit),$(filter-out \
+	%/fleet.o,$(call shared_objects,unit)))
 PROG_PROGRAMS := $(call test_programs,prog)
 NET_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(call c_sources,net))
 VM_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(call c_sources,vm))
@@ -148,7 +152,7 @@ build/natxdpd: build/agent/main.o $(AGENT_ARCHIVES)
 	$(Q)$(call link,$(AGENT_LIBS) $(AWS_LIBS) -lm)
 
 $(UNIT_PROGRAMS): $(OUT)/selftests/unit/%: $(OUT)/selftests/unit/test_%.o \
-		$(call shared_objects,unit) $(AGENT_ARCHIVES)
+		$(UNIT_SHARED) $(AGENT_ARCHIVES)
 	$(call say,LINK,$@)
 	$(Q)$(call link,-lcmocka $(AGENT_LIBS) $(AWS_LIBS) -lm)
 

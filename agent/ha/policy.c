@@ -34,6 +34,7 @@ void policy_init(struct policy *p, const struct policy_conf *conf, uint64_t inca
 	for (int i = 0; i < POLICY_NODES; i++) {
 		p->peer[i].heard = p->peer[i].well_since = now;
 		p->peer[i].answered = p->peer[i].probed = p->peer[i].asked = -1;
+		p->peer[i].gone = -1;
 	}
 	for (int i = 0; i < POLICY_ZONES; i++) {
 		struct policy_zone *z = &p->zone[i];
@@ -58,7 +59,7 @@ static void hear(struct policy *p, unsigned int node, const struct policy_beat *
 	    !well)
 		peer->well_since = p->now;
 	peer->ever = true;
-	peer->gone = false;
+	peer->gone = -1;
 	peer->heard = p->now;
 	peer->beat = *beat;
 }
@@ -76,6 +77,8 @@ static void adopt_nothing(struct policy *p, struct policy_zone *z, struct policy
 	z->lease.there = false;
 	z->lease.held = false;
 	if (z->state == POLICY_UNKNOWN || z->lease.owner != p->conf.self) {
+		if (z->state == POLICY_UNKNOWN && p->conf.home[z - p->zone] != p->conf.self)
+			z->rest_due = p->now;
 		if (z->state != POLICY_CLAIMING)
 			policy_enter(p, z, POLICY_STANDBY);
 		z->lease.owner = POLICY_NOBODY;
@@ -177,6 +180,11 @@ static void on_heartbeat(struct policy *p, const struct policy_event *e,
 	}
 }
 
+static bool is_first(enum policy_reason reason)
+{
+	return reason == POLICY_FIRST || reason == POLICY_RESTORED;
+}
+
 static void on_won(struct policy *p, const struct policy_event *e, struct policy_actions *actions)
 {
 	struct policy_zone *z = &p->zone[e->zone];
@@ -195,7 +203,8 @@ static void on_won(struct policy *p, const struct policy_event *e, struct policy
 	z->rest_due = -1;
 	z->wish = POLICY_NOBODY;
 	policy_enter(p, z, POLICY_MOVING);
-	policy_add(p, actions, POLICY_DO_MOVE, z, 0);
+	/* what nobody had is mostly where it belongs already */
+	policy_add(p, actions, is_first(e->lease.reason) ? POLICY_DO_AUDIT : POLICY_DO_MOVE, z, 0);
 	policy_add(p, actions, POLICY_DO_BEAT, z, 0);
 }
 
@@ -300,7 +309,7 @@ void policy_step(struct policy *p, const struct policy_event *e, int64_t now,
 		p->peer[e->node].answered = p->now;
 		break;
 	case POLICY_GONE:
-		p->peer[e->node].gone = true;
+		p->peer[e->node].gone = p->now;
 		break;
 	case POLICY_LEASE:
 		on_lease(p, e, actions);

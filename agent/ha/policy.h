@@ -159,10 +159,10 @@ struct policy_actions {
 
 struct policy_peer {
 	bool ever;	    /* heard since we started */
-	bool gone;	    /* says AWS */
 	int64_t heard;	    /* when last */
 	int64_t well_since; /* without a pause, healthy, the same incarnation */
 	int64_t answered;   /* a probe, when last; -1: never */
+	int64_t gone;	    /* AWS said so, when last; -1: never */
 	int64_t probed, asked;
 	struct policy_beat beat;
 };

@@ -149,7 +149,8 @@ static int64_t proof_begins(const struct policy *p, const struct policy_zone *z)
 
 	if (z->lease.owner >= p->conf.nodes)
 		return quiet;
-	if (owner->gone)
+	/* not if that was before it had the zone, or long ago: it may have come back */
+	if (owner->gone > z->witnessed && p->now - owner->gone <= 2 * ASK_MS)
 		return z->since;
 	noticed = owner->heard + p->conf.silence + p->conf.interval + 2 * z->read_took;
 	return quiet > noticed ? quiet : noticed;
@@ -162,7 +163,8 @@ static bool is_confirmed(const struct policy *p, const struct policy_zone *z)
 
 	if (is_vouched_for(p, owner) || answers(p, owner))
 		return false;
-	return z->read_begun >= begin && p->now >= begin + rank(p, z) * 2 * p->conf.interval;
+	return z->read_begun >= begin &&
+	       p->now >= begin + rank(p, z) * (2 * p->conf.interval + z->read_took);
 }
 
 static void ask_around(struct policy *p, const struct policy_zone *z,
@@ -393,11 +395,16 @@ static void own(struct policy *p, struct policy_zone *z, struct policy_actions *
 		z->audit_due = p->now + p->conf.audit;
 		policy_add(p, actions, POLICY_DO_AUDIT, z, 0);
 	}
-	if (cut_off >= 0 && p->now >= z->witness_due) {
-		z->witness_due = p->now + witness_period(p, cut_off);
-		policy_add(p, actions, POLICY_DO_WITNESS, z, 0);
-	} else if (cut_off < 0) {
+	if (cut_off < 0) {
 		z->witness_due = p->now;
+	} else {
+		/* it may be from another time that it was ours, or from before the last peer was lost */
+		if (z->witness_due > p->now + witness_period(p, cut_off))
+			z->witness_due = p->now;
+		if (p->now >= z->witness_due) {
+			z->witness_due = p->now + witness_period(p, cut_off);
+			policy_add(p, actions, POLICY_DO_WITNESS, z, 0);
+		}
 	}
 	make_offer(p, z, actions);
 }

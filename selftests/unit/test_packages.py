@@ -15,7 +15,7 @@ BUILD = Path(os.environ.get("NATXDP_BUILD", TOP / "build"))
 # Libraries that Amazon Linux 2023 has and whose interface has been stable for
 # years: systemd, dnf, curl, iproute and elfutils of its base need them.
 # The rest comes along in /usr/lib/natxdp.
-AL2023 = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "libcurl.so.4",
+AL2023 = {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "libcrypto.so.3", "libcurl.so.4",
           "libelf.so.1", "libexpat.so.1", "libgnutls.so.30", "libmnl.so.0", "libseccomp.so.2", "libz.so.1"}  # fmt: skip
 GLIBC = (2, 34)  # of Amazon Linux 2023
 # the newest version of each library's symbols that Amazon Linux 2023 has for certain

@@ -72,6 +72,10 @@ struct row {
 	{                                                  \
 		true, false, WE, POLICY_FAILOVER, epoch, 0 \
 	}
+#define FIRST(epoch)                                     \
+	{                                                \
+		true, false, WE, POLICY_FIRST, epoch, 0, \
+	}
 #define TO_NODE(node) (1 + (node))
 
 #define UNK POLICY_UNKNOWN
@@ -87,9 +91,9 @@ static const struct row rows[] = {
 	/* the start, and a restart in each state: the lease says what was */
 	{ "start: the lease is another's", UNK, 0, POLICY_LEASE, OTHERS(7), STB, DO(REST), 0, 0 },
 	{ "start: ours from before, done or half done", UNK, 0, POLICY_LEASE, MINE(7), MOV, DO(AUDIT), 0, 0 },
-	{ "start: no lease, another's home", UNK, NOBODYS, POLICY_LEASE, { 0 }, STB, 0, 0, 0 },
-	{ "start: no lease, home is not there", UNK, NOBODYS | SILENT, POLICY_LEASE, { 0 }, CLA, DO(CLAIM), 0, POLICY_FIRST },
-	{ "start: no lease, home not there, a better node", UNK, NOBODYS | SILENT | YOUNG | BUSY, POLICY_LEASE, { 0 }, STB, 0, 0, 0 },
+	{ "start: no lease, another's home", UNK, NOBODYS, POLICY_LEASE, { 0 }, STB, DO(REST), 0, 0 },
+	{ "start: no lease, home is not there", UNK, NOBODYS | SILENT, POLICY_LEASE, { 0 }, CLA, DO(CLAIM) | DO(REST), 0, POLICY_FIRST },
+	{ "start: no lease, home not there, a better node", UNK, NOBODYS | SILENT | YOUNG | BUSY, POLICY_LEASE, { 0 }, STB, DO(REST), 0, 0 },
 	{ "start: the table does not answer", UNK, 0, POLICY_LEASE_FAILED, { 0 }, UNK, 0, 0, 0 },
 	{ "start: nothing is claimed before the lease is read", UNK, SILENT | GONE, TICK, { 0 }, UNK, DO(READ), 0, 0 },
 
@@ -138,6 +142,7 @@ static const struct row rows[] = {
 
 	/* claiming */
 	{ "won", CLA, SILENT, POLICY_WON, MINE(8), MOV, DO(MOVE) | DO(BEAT) | DO(WITNESS), 0, 0 },
+	{ "won what nobody had: it may be where it belongs", CLA, NOBODYS, POLICY_WON, FIRST(8), MOV, DO(AUDIT) | DO(BEAT), 0, 0 },
 	{ "lost", CLA, SILENT, POLICY_LOST, THIRDS(8), STB, 0, 0, 0 },
 	{ "nobody knows: read it", CLA, SILENT, POLICY_UNCERTAIN, { 0 }, STB, DO(READ), 0, 0 },
 	{ "while the claim is under way nothing else begins", CLA, SILENT | QUIET, TICK, { 0 }, CLA, 0, 0, 0 },
@@ -264,7 +269,7 @@ static void give_peers(struct policy *p, uint32_t given, bool asked)
 		owner->answered = NOW - 100;
 	if (given & PROVEN)
 		owner->well_since = NOW - DAMPING;
-	owner->gone = given & GONE;
+	owner->gone = given & GONE ? NOW - 20 : -1;
 	if (asked)
 		owner->asked = NOW - 100;
 	if (given & OFFERED) {

@@ -44,6 +44,7 @@ class Node:
             "aws_endpoint": vpc.cloud.url, "aws_region": plans.REGION, "aws_timeout": 5,
             "interval": 10, "sample": 1, "scan": 1,
             "http_listen": f"{zone.primary}:{plans.HEALTH_PORT}",
+            **plans.failover(vpc.plan, zone), "ha_key_file": vpc.key_file,
         }
         self.lab.stack.callback(self.power_off)
 
@@ -60,7 +61,7 @@ class Node:
         self.imds = NodeImds(self.vpc.cloud, self.zone, self.ns)
         self.dir.mkdir(exist_ok=True)
         self.dir.chmod(0o777)
-        self.load()
+        self.load(agent)
         if agent:
             self.start_agent()
 
@@ -94,11 +95,11 @@ class Node:
     def json(self, *arguments: object):
         return json.loads(self.natxdp(*arguments, "--json").stdout)
 
-    def load(self) -> None:
+    def load(self, agent: bool = True) -> None:
         options = [word for key, value in self.nat.items() for word in (f"--{key}", value)]
         self.natxdp("load", "eth0", *options)
         for other in self.vpc.plan.nat_zones:
-            if other != self.zone:
+            if other != self.zone and not agent:  # which would see to it
                 self.natxdp("pools", "drain", self.zone.slot(other))
 
     def flows(self, *filters: object) -> list[dict]:

@@ -29,6 +29,7 @@ SERVERS = ("198.51.100.2", "198.51.100.3")
 SERVER_GATEWAY = "198.51.100.1"
 LEASES = "natxdp-leases"
 HEALTH_PORT = 9469
+PEER_PORT = 9470
 GROUP = "natxdp"
 TARGET_GROUP = (f"arn:aws:elasticloadbalancing:{REGION}:123456789012:"
                 "targetgroup/natxdp/0000000000000001")
@@ -174,7 +175,7 @@ class Plan:
                                               "health": "Healthy"} for zone in self.nat_zones}}},
             "log_groups": {"natxdp": {}},
             "parameters": {},
-            "tables": {LEASES: {"key": ["zone"], "items": []}},
+            "tables": {LEASES: {"key": ["az"], "items": []}},
         }
 
     def instances(self) -> dict:
@@ -215,3 +216,20 @@ class Plan:
             "public_ip": zone.public_ip, "interface": zone.interface,
             "private_address": zone.slot(zone), "tags": {"natxdp:zone": zone.name},
             "association": f"eipassoc-0000000000000000{zone.letter}"} for zone in self.nat_zones}
+
+
+def failover(plan: Plan, zone: Zone) -> dict[str, object]:
+    """The ha_* keys of natxdpd.conf on the node of a zone; none if it has no peers."""
+    zones = plan.nat_zones
+    if len(zones) < 2:
+        return {}
+    return {
+        "ha_node": zone.node,
+        "ha_nodes": ",\n\t".join(f"{at.node} {at.name} {at.primary}:{PEER_PORT} {at.instance} "
+                                 f"{at.interface}" for at in zones),
+        "ha_routes": ",\n\t".join(f"{at.name} {at.table} {ANYWHERE}" for at in zones),
+        "ha_addresses": ",\n\t".join(
+            f"{at.name} {at.allocation} " + " ".join(f"{on.node}={on.slot(at)}" for on in zones)
+            for at in zones),
+        "ha_lease_table": LEASES,
+    }

@@ -11,6 +11,7 @@ Everything ends with it, whatever happened.
 from __future__ import annotations
 
 import subprocess
+import secrets
 import sys
 import threading
 import time
@@ -50,6 +51,9 @@ class Vpc:
         self.igw.connect(self.router.ns, LINK_MTU)
         self.servers = self.igw.servers
         self.cloud = Cloud(self.lab, self.plan, self)
+        self.key_file = self.lab.scratch / "ha-key"
+        self.key_file.write_text(secrets.token_hex(32) + "\n")
+        self.key_file.chmod(0o600)
         self.clients: dict[str, Namespace] = {}
         for client in self.plan.clients:
             ns = self.clients[client.name] = self.lab.host(client.name)
