@@ -18,6 +18,7 @@ int cmd_pools(int argc, char **argv, struct err *err);
 int cmd_block(int argc, char **argv, struct err *err);
 int cmd_verify(int argc, char **argv, struct err *err);
 int cmd_check(int argc, char **argv, struct err *err);
+int cmd_failover(int argc, char **argv, struct err *err);
 int cmd_watch(int argc, char **argv, struct err *err);
 
 #endif

@@ -31,6 +31,8 @@ static const struct command {
 	{ "block", cmd_block, "add|del ADDR | list", "inside addresses that may not use it" },
 	{ "verify", cmd_verify, "[--repair]",
 	  "prove with a packet that it translates as configured" },
+	{ "failover", cmd_failover, "status | to NODE [ZONE] | hold | release",
+	  "who owns which zone, in a fleet with peers" },
 	{ "watch", cmd_watch, "", "follow routes and neighbours (load starts this by itself)" },
 	{ "help", cmd_help, "[COMMAND]", "this, or the options of a command" },
 	{ "version", cmd_version, "", "which version this is" },
