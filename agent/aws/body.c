@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 #include "body.h"
+#include "utf8.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -58,44 +59,11 @@ void aws_body_add_text(struct aws_body *body, const char *text)
 	aws_body_add(body, text, strlen(text));
 }
 
-/*
- * The length of the UTF-8 character at @text, or 0 if it is none: Unicode 15,
- * table 3-7 (no surrogates, no longer forms than needed, nothing past 10FFFF).
- */
-static size_t utf8_length(const unsigned char *text, size_t left)
-{
-	unsigned char first = text[0], low = 0x80, high = 0xbf;
-	size_t length, i;
-
-	if (first < 0x80)
-		return 1;
-	if (first < 0xc2 || first > 0xf4)
-		return 0;
-	length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-	if (left < length)
-		return 0;
-	if (first == 0xe0)
-		low = 0xa0;
-	else if (first == 0xed)
-		high = 0x9f;
-	else if (first == 0xf0)
-		low = 0x90;
-	else if (first == 0xf4)
-		high = 0x8f;
-	if (text[1] < low || text[1] > high)
-		return 0;
-	for (i = 2; i < length; i++) {
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	return length;
-}
-
 /* Writes one character of @text to @to (up to 6 bytes); returns how many bytes it took. */
 static size_t escape_character(const unsigned char *text, size_t left, char *to, size_t *written)
 {
 	static const char digits[] = "0123456789abcdef";
-	size_t length = utf8_length(text, left);
+	size_t length = aws_utf8_length(text, left);
 
 	if (!length) {
 		memcpy(to, "\\ufffd", 6);

@@ -7,24 +7,51 @@
 #include "body.h"
 #include "results.h"
 
+/* Takes @parameters. */
+static int64_t send(struct aws_client *client, const struct aws_document *document,
+		    unsigned int count, const char *const *instances, cJSON *parameters,
+		    const struct aws_caller *caller)
+{
+	struct aws_body body = { 0 };
+	cJSON *input = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(input, "DocumentName", document->name);
+	cJSON_AddItemToObject(input, "InstanceIds", cJSON_CreateStringArray(instances, (int)count));
+	cJSON_AddItemToObject(input, "Parameters", parameters);
+	if (document->timeout_s)
+		cJSON_AddNumberToObject(input, "TimeoutSeconds", document->timeout_s);
+	if (document->bucket)
+		cJSON_AddStringToObject(input, "OutputS3BucketName", document->bucket);
+	if (document->prefix)
+		cJSON_AddStringToObject(input, "OutputS3KeyPrefix", document->prefix);
+	aws_body_add_json(&body, input);
+	return aws_call(client, AWS_OP_SendCommand, &body, caller);
+}
+
 int64_t aws_ssm_send_command(struct aws_client *client, unsigned int count,
 			     const char *const *instances, unsigned int line_count,
 			     const char *const *lines, unsigned int timeout_s,
 			     const struct aws_caller *caller)
 {
-	struct aws_body body = { 0 };
-	cJSON *input = cJSON_CreateObject();
+	const struct aws_document document = { .name = "AWS-RunShellScript",
+					       .timeout_s = timeout_s };
 	cJSON *parameters = cJSON_CreateObject();
 
-	cJSON_AddStringToObject(input, "DocumentName", "AWS-RunShellScript");
-	cJSON_AddItemToObject(input, "InstanceIds", cJSON_CreateStringArray(instances, (int)count));
 	cJSON_AddItemToObject(parameters, "commands",
 			      cJSON_CreateStringArray(lines, (int)line_count));
-	cJSON_AddItemToObject(input, "Parameters", parameters);
-	if (timeout_s)
-		cJSON_AddNumberToObject(input, "TimeoutSeconds", timeout_s);
-	aws_body_add_json(&body, input);
-	return aws_call(client, AWS_OP_SendCommand, &body, caller);
+	return send(client, &document, count, instances, parameters, caller);
+}
+
+int64_t aws_ssm_send_document(struct aws_client *client, const struct aws_document *document,
+			      unsigned int count, const char *const *instances,
+			      const struct aws_caller *caller)
+{
+	cJSON *parameters = cJSON_CreateObject();
+
+	for (unsigned int i = 0; i < document->parameter_count; i++)
+		cJSON_AddItemToObject(parameters, document->parameters[i].name,
+				      cJSON_CreateStringArray(&document->parameters[i].value, 1));
+	return send(client, document, count, instances, parameters, caller);
 }
 
 int64_t aws_ssm_get_command_invocation(struct aws_client *client, const char *command,

@@ -35,6 +35,25 @@ int64_t aws_ssm_send_command(struct aws_client *client, unsigned int count,
 			     const char *const *instances, unsigned int line_count,
 			     const char *const *lines, unsigned int timeout_s,
 			     const struct aws_caller *caller);
+struct aws_document_parameter {
+	const char *name;
+	const char *value;
+};
+
+/* A document to run, by its name. */
+struct aws_document {
+	const char *name;
+	unsigned int parameter_count;
+	const struct aws_document_parameter *parameters;
+	unsigned int timeout_s; /* to reach the instance, 30 at the least; 0: an hour */
+	const char *bucket;	/* where the instance keeps its output; NULL: nowhere */
+	const char *prefix;
+};
+
+/* Has @count instances run @document. -> struct aws_command */
+int64_t aws_ssm_send_document(struct aws_client *client, const struct aws_document *document,
+			      unsigned int count, const char *const *instances,
+			      const struct aws_caller *caller);
 /* code "InvocationDoesNotExist": not yet. -> struct aws_invocation */
 int64_t aws_ssm_get_command_invocation(struct aws_client *client, const char *command,
 				       const char *instance, const struct aws_caller *caller);

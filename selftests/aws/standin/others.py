@@ -238,11 +238,18 @@ def send_command(world, params):
             raise ApiError("InvalidInstanceId", f"{name} is not in a valid state")
     number = world.new_id("cmd")[4:]
     command = f"{number[:8]:0>8}-0000-4000-8000-{number[-12:]:0>12}"
-    lines = params["Parameters"]["commands"]
+    parameters = params.get("Parameters", {})
     world.commands[command] = {}
     for name in params["InstanceIds"]:
-        run = world.run_command or (lambda instance, commands: (0, "", ""))
-        code, output, errors = run(name, lines)
+        run = lambda instance, commands: (0, "", "")  # noqa: E731
+        if params["DocumentName"] == "AWS-RunShellScript":
+            run, argument = world.run_command or run, parameters["commands"]
+        elif params["DocumentName"] in world.documents:
+            run = world.documents[params["DocumentName"]]
+            argument = {key: values[0] for key, values in parameters.items()}
+        else:
+            raise ApiError("InvalidDocument", f"{params['DocumentName']} does not exist")
+        code, output, errors = run(name, argument)
         world.commands[command][name] = {"status": "Success" if code == 0 else "Failed",
                                          "exit_code": code, "output": output, "errors": errors}
     return {"Command": {"CommandId": command, "Status": "Pending",

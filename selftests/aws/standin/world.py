@@ -35,6 +35,7 @@ class World:
         self.metrics = []  # of PutMetricData, one a datum
         self.lifecycle_actions = []  # (hook, group, instance or token, result)
         self.run_command = None  # function(instance, lines) -> (exit code, stdout, stderr)
+        self.documents = {}  # name -> function(instance, parameters) -> the same
 
     def new_id(self, prefix):
         number = self.next_number
