@@ -31,6 +31,11 @@ test: ## install what is missing, build and run the tests; T=net/udp runs what m
 	@+$(MAKE) --no-print-directory programs tests
 	@selftests/run $(T)
 
+.PHONY: lambda
+lambda: ## install what is missing, and pack the Lambda functions: build/lambda/natxdp-*.zip
+	@scripts/deps.sh build lambda
+	@+$(MAKE) --no-print-directory lambda-zips
+
 .PHONY: bench
 bench: ## install what is missing, build and run the benchmarks; T=NAME runs what matches, SHORT=1
 	@scripts/deps.sh build bench
@@ -70,7 +75,7 @@ clean: ## remove everything that was built
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile mk/build.mk
 
-PROBING := $(filter-out deps arm64 test bench bench-doc demo package lint fmt clean help,$(or $(MAKECMDGOALS),all))
+PROBING := $(filter-out deps arm64 test bench bench-doc demo package lambda lint fmt clean help,$(or $(MAKECMDGOALS),all))
 ifneq ($(PROBING),)
 include mk/build.mk
 endif

@@ -89,7 +89,8 @@ AGENT_LIBRARIES := $(if $(filter build,$(OUT)),build/libnatxdp-aws.a)
 programs: $(SKELETONS) $(OUT)/libnatxdp.a $(AGENT_LIBRARIES) $(PROGRAMS)
 	@:
 tests: $(TEST_SKELETONS) $(UNIT_PROGRAMS) $(PROG_PROGRAMS) $(NET_PROGRAMS) $(VM_PROGRAMS) \
-		$(VPC_PROGRAMS) $(AWS_PROGRAMS) $(FUZZ_PROGRAMS) build/natxdpd-asan
+		$(VPC_PROGRAMS) $(AWS_PROGRAMS) $(FUZZ_PROGRAMS) build/natxdpd-asan \
+		build/lambda/x86_64/bootstrap
 	@:
 units: $(UNIT_PROGRAMS)
 	@NATXDP_BUILD=$(CURDIR)/$(OUT) NATXDP_EMULATOR="$(EMULATOR)" selftests/run unit
@@ -132,6 +133,12 @@ build/libnatxdp-aws.a: $(AWS_OBJECTS)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
+# What the Lambda functions decide, for unit tests; the functions have a build of their own.
+$(OUT)/libnatxdp-decide.a: $(patsubst %,$(OUT)/agent/lambda/%.o,evidence lifecycle takeover traffic)
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
 build/libnatxdp-agent.a: $(AGENT_OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,AR,$@)
@@ -152,7 +159,7 @@ build/natxdpd: build/agent/main.o $(AGENT_ARCHIVES)
 	$(Q)$(call link,$(AGENT_LIBS) $(AWS_LIBS) -lm)
 
 $(UNIT_PROGRAMS): $(OUT)/selftests/unit/%: $(OUT)/selftests/unit/test_%.o \
-		$(UNIT_SHARED) $(AGENT_ARCHIVES)
+		$(UNIT_SHARED) $(OUT)/libnatxdp-decide.a $(AGENT_ARCHIVES)
 	$(call say,LINK,$@)
 	$(Q)$(call link,-lcmocka $(AGENT_LIBS) $(AWS_LIBS) -lm)
 
@@ -226,6 +233,8 @@ $(FUZZ_PROGRAMS): build/selftests/fuzz/%: $(SANITIZED)/selftests/fuzz/%.o $(SANI
 build/natxdpd-asan: $(SANITIZED)/agent/main.o $(SANITIZED)/libagent.a $(AWS_SANITIZED)
 	$(call say,LINK,$@)
 	$(Q)$(CLANG) $(SANITIZE) -o $@ $^ $(AGENT_LIBS) $(AWS_LIBS) $(LIB_LIBS) -lm
+
+include mk/lambda.mk
 
 MANUALS := $(wildcard loader/*.[58] agent/*.[58])
 UNITS := $(wildcard loader/*.service agent/*.service)

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * nat-route-failover: the outside path, for when no agent can act. An alarm of
+ * NATReachability names a zone; its lease is taken for a node that is well, by the
+ * agents' own rules of the lease, and routes, Elastic IPs and weights follow. By hand:
+ *	{"zone": Z}				away from its owner
+ *	{"zone": Z, "to": NODE}			to a node
+ *	{"zone": Z, "action": "restore"}	home again
+ *	{"zone": Z, "action": "hold"}		no more moves by alarms, until
+ *	{"zone": Z, "action": "release"}
+ *	{"action": "status"}
+ * and each with "dry_run": true.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws/ec2.h"
+#include "aws/elb.h"
+#include "event.h"
+#include "functions.h"
+#include "job.h"
+#include "loop.h"
+#include "placing.h"
+#include "routing.h"
+#include "takeover.h"
+
+struct failover {
+	struct job *job;
+	bool dry_run;
+	const char *action; /* "failover", "restore", "to", "hold", "release", "status" */
+	const char *zone;
+	struct question question;
+	struct fleet fleet;
+	struct candidate candidate[FLEET_NODES_MAX];
+	struct ruling ruling;
+	cJSON *routing; /* the parameter */
+	uint64_t epoch; /* of our claim */
+	int64_t began_ms;
+};
+
+/* The zone is the end of the alarm's name: NAT-reachability-ZONE. */
+static int read_alarm(struct failover *failover, const struct alarm *alarm)
+{
+	const struct setup *setup = failover->job->setup;
+	const cJSON *zone;
+
+	failover->action = "failover";
+	if (alarm->state != ALARM_ON) {
+		failover->action = "status";
+		return 0;
+	}
+	cJSON_ArrayForEach(zone, setup->route_tables) {
+		const char *name = cJSON_GetStringValue(zone);
+		size_t length = name ? strlen(name) : 0, whole = strlen(alarm->name);
+
+		if (length && whole > length && alarm->name[whole - length - 1] == '-' &&
+		    !strcmp(alarm->name + whole - length, name))
+			failover->zone = name;
+	}
+	if (failover->zone)
+		return 0;
+	return err_set(&failover->job->err, STATUS_USAGE, EINVAL,
+		       "alarm %.100s: its name does not end with a zone that has a route table",
+		       alarm->name);
+}
+
+static int read_by_hand(struct failover *failover)
+{
+	static const char *const actions[] = { "failover", "restore", "hold", "release", "status" };
+	struct err *err = &failover->job->err;
+	const cJSON *event = failover->job->event;
+	const char *action = event_optional(event, "action", err), *to;
+
+	if (!action)
+		return -EINVAL;
+	for (unsigned int i = 0; i < sizeof(actions) / sizeof(*actions); i++) {
+		if (!strcmp(*action ? action : "failover", actions[i]))
+			failover->action = actions[i];
+	}
+	if (!failover->action)
+		return err_set(err, STATUS_USAGE, EINVAL,
+			       "action %.40s: failover, restore, hold, release or status is wanted",
+			       action);
+	failover->question.by_hand = true;
+	if (!strcmp(failover->action, "status"))
+		return 0;
+	failover->zone = event_text(event, "zone", err);
+	to = failover->zone ? event_optional(event, "to", err) : NULL;
+	if (!to)
+		return -EINVAL;
+	if (*to && strcmp(failover->action, "failover"))
+		return err_set(err, STATUS_USAGE, EINVAL, "\"to\" does not go with %s",
+			       failover->action);
+	failover->question.to = to;
+	failover->question.wish = *to				       ? WISH_TO :
+				  !strcmp(failover->action, "restore") ? WISH_RESTORE :
+									 WISH_FAILOVER;
+	return 0;
+}
+
+static int read_event(struct failover *failover, cJSON **message)
+{
+	struct job *job = failover->job;
+	struct alarm alarm;
+	int ret = event_bool(job->event, "dry_run", false, &failover->dry_run, &job->err);
+
+	if (ret)
+		return ret;
+	ret = event_alarm(job->event, &alarm, message, &job->err);
+	if (!ret)
+		return read_alarm(failover, &alarm);
+	return ret == -ENOENT ? read_by_hand(failover) : ret;
+}
+
+static struct candidate *candidate_of(struct failover *failover, const char *instance)
+{
+	struct node *node = fleet_find(&failover->fleet, instance);
+
+	return node ? &failover->candidate[node - failover->fleet.node] : NULL;
+}
+
+static void on_status(void *ctx, const struct aws_result *result)
+{
+	const struct aws_instance_statuses *statuses = result->output;
+	struct failover *failover = ctx;
+
+	if (!job_ok(failover->job, result, "the status of the instances cannot be read"))
+		return;
+	for (size_t i = 0; i < statuses->count; i++) {
+		const struct aws_instance_status *status = &statuses->items[i];
+		struct candidate *candidate = candidate_of(failover, status->id);
+
+		if (!candidate)
+			continue;
+		if (!strcmp(status->system, "impaired") || !strcmp(status->instance, "impaired"))
+			candidate->instance = OPINION_ILL;
+		else if (!strcmp(status->system, "ok") && !strcmp(status->instance, "ok"))
+			candidate->instance = OPINION_WELL;
+	}
+}
+
+static void on_health(void *ctx, const struct aws_result *result)
+{
+	const struct aws_target_states *states = result->output;
+	struct failover *failover = ctx;
+
+	if (!job_ok(failover->job, result, "the target health cannot be read"))
+		return;
+	for (size_t i = 0; i < states->count; i++) {
+		struct candidate *candidate = candidate_of(failover, states->items[i].id);
+
+		if (candidate && !strcmp(states->items[i].state, "healthy"))
+			candidate->target = OPINION_WELL;
+		else if (candidate && !strcmp(states->items[i].state, "unhealthy"))
+			candidate->target = OPINION_ILL;
+	}
+}
+
+/* The nodes as EC2 and the load balancer see them. */
+static int read_candidates(struct failover *failover)
+{
+	const struct aws_query query = { .page_size = 1000 };
+	struct job *job = failover->job;
+	const cJSON *group;
+	int ret = fleet_read(job, "natxdp:module", "nat", &failover->fleet);
+
+	if (ret)
+		return ret;
+	for (unsigned int i = 0; i < failover->fleet.count; i++) {
+		failover->candidate[i].node = &failover->fleet.node[i];
+		failover->candidate[i].running = !strcmp(failover->fleet.node[i].state, "running");
+	}
+	job_sent(job, aws_ec2_describe_instance_status(job->client, &query,
+						       job_caller(job, on_status, failover)));
+	cJSON_ArrayForEach(group, job->setup->target_groups)
+		job_sent(job, aws_elb_target_health(job->client, group->valuestring, 0, NULL,
+						    job_caller(job, on_health, failover)));
+	failover->question.count = failover->fleet.count;
+	failover->question.candidates = failover->candidate;
+	return job_await(job);
+}
+
+/* The lease, twice if it is to be known whether the owner's agent counts up. */
+static int read_lease(struct failover *failover)
+{
+	struct question *question = &failover->question;
+	struct job *job = failover->job;
+	struct holder later;
+	int ret = holder_read(job, failover->zone, &question->holder);
+
+	question->now = loop_wall_ms() / 1000;
+	question->held = question->holder.held ||
+			 routing_is_held(failover->routing, failover->zone);
+	if (ret || question->by_hand || !question->holder.there)
+		return ret;
+	if (!job_pause(job, job->setup->witness_ms))
+		return 0;
+	ret = holder_read(job, failover->zone, &later);
+	question->witness_moves = !ret && later.epoch == question->holder.epoch &&
+				  later.witness != question->holder.witness;
+	question->holder = later;
+	return ret;
+}
+
+static bool is_ours(void *ctx)
+{
+	struct failover *failover = ctx;
+	struct holder holder;
+
+	if (failover->dry_run)
+		return true;
+	return !holder_read(failover->job, failover->zone, &holder) &&
+	       holder.epoch == failover->epoch &&
+	       !strcmp(holder.owner, failover->ruling.target->name);
+}
+
+static void on_weights(void *ctx, const struct aws_result *result)
+{
+	job_ok(ctx, result, "the weights of the load balancer cannot be set");
+}
+
+/* The target group of a zone whose node has given it away gets nothing. */
+static int set_weights(struct failover *failover)
+{
+	struct aws_weight weights[16];
+	struct job *job = failover->job;
+	unsigned int count = 0;
+	const cJSON *group;
+
+	if (!*job->setup->listener || failover->dry_run)
+		return 0;
+	cJSON_ArrayForEach(group, job->setup->target_groups) {
+		const char *owner = routing_owner(failover->routing, group->string);
+
+		if (!cJSON_IsString(group) || count == sizeof(weights) / sizeof(*weights))
+			continue;
+		weights[count].target_group = group->valuestring;
+		/* the node of a zone is named as the zone, or begins with it */
+		weights[count++].weight = *owner && strncmp(owner, group->string,
+							    strlen(group->string)) ?
+						  0 :
+						  100;
+	}
+	if (count < 2)
+		return 0;
+	job_sent(job, aws_elb_listener_weights(job->client, job->setup->listener, count, weights,
+					       job_caller(job, on_weights, job)));
+	return job_await(job);
+}
+
+static void publish(struct failover *failover)
+{
+	const struct gauge_dimension zone[] = { { "AvailabilityZone", failover->zone },
+						{ NULL, NULL } };
+	struct gauge gauges[] = {
+		{ "FailoverCount", "Count", 1 },
+		{ "FailoverDurationMs", "Milliseconds",
+		  (double)(loop_monotonic_ms() - failover->began_ms) },
+	};
+
+	say_gauges(failover->job->setup->nat, zone, 2, gauges, false);
+}
+
+static int claim(struct failover *failover)
+{
+	struct question *question = &failover->question;
+	const char *name = failover->ruling.target->name;
+	const char *reason = !question->by_hand		    ? "failover" :
+			     question->wish == WISH_RESTORE ? "failback" :
+							      "manual";
+	cJSON *fields = cJSON_CreateObject();
+	int ret;
+
+	cJSON_AddStringToObject(fields, "action", "claim");
+	cJSON_AddStringToObject(fields, "zone", failover->zone);
+	cJSON_AddStringToObject(fields, "before", question->holder.owner);
+	cJSON_AddStringToObject(fields, "after", name);
+	cJSON_AddNumberToObject(fields, "epoch", (double)question->holder.epoch + 1);
+	cJSON_AddBoolToObject(fields, "dryRun", failover->dry_run);
+	say(LEVEL_WARN, fields, "zone %s: %s takes it", failover->zone, name);
+	if (failover->dry_run)
+		return 0;
+	if (question->by_hand && question->holder.held)
+		return job_fail(failover->job, STATUS_STATE, EBUSY,
+				"zone %s is held where it is: 'natxdp failover release' on a node "
+				"lets it go",
+				failover->zone);
+	ret = holder_claim(failover->job, failover->zone, name, reason, &question->holder);
+	if (ret == -EEXIST)
+		return job_fail(failover->job, STATUS_STATE, EEXIST,
+				"zone %s was taken by %s meanwhile: nothing is moved",
+				failover->zone, question->holder.owner);
+	return ret;
+}
+
+static int act(struct failover *failover)
+{
+	struct job *job = failover->job;
+	struct placing placing = { .zone = failover->zone,
+				   .node = failover->ruling.target->name,
+				   .dry_run = failover->dry_run,
+				   .routes = true,
+				   .fence = is_ours,
+				   .ctx = failover };
+	bool claims = failover->ruling.decision == DECIDE_CLAIM;
+	int ret = claims ? claim(failover) : 0;
+
+	if (!ret) {
+		failover->epoch = failover->question.holder.epoch;
+		if (!failover->question.holder.there)
+			placing.fence = NULL; /* there is no lease, and none was claimed */
+		ret = placing_run(job, &placing);
+	}
+	if (placing.steps)
+		cJSON_AddItemToObject(job->answer, "steps", placing.steps);
+	cJSON_AddNumberToObject(job->answer, "moved", placing.moved);
+	if (ret || failover->dry_run)
+		return ret;
+	routing_note(failover->routing, failover->zone, failover->ruling.target->name,
+		     failover->epoch, failover->ruling.why);
+	ret = routing_store(job, failover->routing);
+	if (!ret)
+		ret = set_weights(failover);
+	if (!ret && (claims || placing.moved))
+		publish(failover);
+	return ret;
+}
+
+static void say_ruling(struct failover *failover)
+{
+	static const char *const names[] = { "nothing", "complete", "claim" };
+	const struct ruling *ruling = &failover->ruling;
+	cJSON *fields = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(fields, "decision", names[ruling->decision]);
+	cJSON_AddStringToObject(fields, "zone", failover->zone);
+	cJSON_AddStringToObject(fields, "owner", failover->question.holder.owner);
+	cJSON_AddStringToObject(fields, "target", ruling->target ? ruling->target->name : "");
+	cJSON_AddStringToObject(fields, "why", ruling->why);
+	cJSON_AddStringToObject(failover->job->answer, "decision", names[ruling->decision]);
+	cJSON_AddStringToObject(failover->job->answer, "target",
+				ruling->target ? ruling->target->name : "");
+	cJSON_AddStringToObject(failover->job->answer, "why", ruling->why);
+	say(ruling->decision == DECIDE_NOTHING ? LEVEL_INFO : LEVEL_WARN, fields, "zone %s: %s",
+	    failover->zone, ruling->why);
+}
+
+static int fail_over(struct failover *failover)
+{
+	int ret = read_candidates(failover);
+
+	failover->question.zone = failover->zone;
+	if (!ret)
+		ret = read_lease(failover);
+	if (ret)
+		return ret;
+	takeover_decide(&failover->question, &failover->ruling);
+	say_ruling(failover);
+	return failover->ruling.decision == DECIDE_NOTHING ? 0 : act(failover);
+}
+
+static int run(struct failover *failover)
+{
+	struct job *job = failover->job;
+	int ret = routing_read(job, &failover->routing);
+
+	if (ret)
+		return ret;
+	if (!strcmp(failover->action, "status")) {
+		cJSON_AddItemToObject(job->answer, "routing",
+				      cJSON_Duplicate(failover->routing, true));
+		return 0;
+	}
+	if (!strcmp(failover->action, "hold") || !strcmp(failover->action, "release")) {
+		routing_hold(failover->routing, failover->zone, *failover->action == 'h');
+		cJSON_AddItemToObject(job->answer, "routing",
+				      cJSON_Duplicate(failover->routing, true));
+		return failover->dry_run ? 0 : routing_store(job, failover->routing);
+	}
+	return fail_over(failover);
+}
+
+int fn_route_failover(struct job *job)
+{
+	struct failover *failover = calloc(1, sizeof(*failover));
+	cJSON *message = NULL;
+	int ret;
+
+	if (!failover)
+		return job_fail(job, STATUS_SYSTEM, ENOMEM, "out of memory");
+	failover->job = job;
+	failover->began_ms = loop_monotonic_ms();
+	ret = read_event(failover, &message);
+	if (!ret)
+		ret = run(failover);
+	cJSON_Delete(failover->routing);
+	cJSON_Delete(message);
+	free(failover);
+	return ret;
+}

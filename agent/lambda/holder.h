@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Who holds a zone, as the agents keep it too (agent/ha): a lease, one item a
+ * zone in DynamoDB, {az, owner, epoch, reason, since, held, witness}. Who wants a
+ * zone writes itself in, on the condition that the epoch is the one that it read.
+ */
+#ifndef NATXDP_LAMBDA_HOLDER_H
+#define NATXDP_LAMBDA_HOLDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fleet.h"
+
+struct job;
+
+struct holder {
+	bool there;		    /* else all is 0 */
+	bool held;		    /* an operator wants no moves */
+	char owner[FLEET_NAME_MAX]; /* node */
+	char reason[FLEET_NAME_MAX];
+	uint64_t epoch;
+	uint64_t witness;
+	int64_t since; /* Unix seconds */
+};
+
+/* Returns 0 or job_failure(). */
+int holder_read(struct job *job, const char *zone, struct holder *holder);
+
+/*
+ * Makes @owner the owner, if the lease is still as @holder has it. Returns 0
+ * with @holder as it is now, -EEXIST with @holder as somebody else has written
+ * it, or job_failure().
+ */
+int holder_claim(struct job *job, const char *zone, const char *owner, const char *reason,
+		 struct holder *holder);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "takeover.h"
+
+#include <string.h>
+
+enum { REST_S = 60 };
+
+static const struct candidate *find(const struct question *question, const char *name)
+{
+	for (unsigned int i = 0; i < question->count; i++) {
+		if (!strcmp(question->candidates[i].node->name, name))
+			return &question->candidates[i];
+	}
+	return NULL;
+}
+
+static bool is_fit(const struct candidate *candidate)
+{
+	return candidate->running && candidate->instance != OPINION_ILL &&
+	       candidate->target != OPINION_ILL;
+}
+
+/* Two views, none of them the alarm's. */
+static bool is_proven_well(const struct candidate *candidate)
+{
+	return is_fit(candidate) &&
+	       (candidate->instance == OPINION_WELL || candidate->target == OPINION_WELL);
+}
+
+/* The node that is at home in the zone; its standby has another name. */
+static const struct candidate *home_of(const struct question *question)
+{
+	return find(question, question->zone);
+}
+
+/* The fit node to which the zone goes from @owner: of its own zone first, then the next by name. */
+static const struct candidate *choose(const struct question *question, const char *owner)
+{
+	const struct candidate *first = NULL, *next = NULL;
+
+	for (unsigned int i = 0; i < question->count; i++) {
+		const struct candidate *candidate = &question->candidates[i];
+		const char *name = candidate->node->name;
+
+		if (!is_fit(candidate) || !strcmp(name, owner))
+			continue;
+		if (!strcmp(candidate->node->zone, question->zone))
+			return candidate;
+		if (!first || strcmp(name, first->node->name) < 0)
+			first = candidate;
+		if (strcmp(name, owner) > 0 && (!next || strcmp(name, next->node->name) < 0))
+			next = candidate;
+	}
+	return next ? next : first;
+}
+
+static void rule(struct ruling *ruling, enum decision decision, const struct candidate *target,
+		 const char *why)
+{
+	ruling->decision = decision;
+	ruling->target = target ? target->node : NULL;
+	ruling->why = why;
+}
+
+static void decide_target(const struct question *question, const struct candidate *target,
+			  struct ruling *ruling)
+{
+	if (!target)
+		rule(ruling, DECIDE_NOTHING, NULL, "there is no such node, or it has no instance");
+	else if (!is_fit(target))
+		rule(ruling, DECIDE_NOTHING, NULL, "the node does not run, or is not well");
+	else if (question->holder.there && !strcmp(question->holder.owner, target->node->name))
+		rule(ruling, DECIDE_COMPLETE, target, "the node owns the zone already");
+	else
+		rule(ruling, DECIDE_CLAIM, target, "as a person asked for");
+}
+
+static void decide_failover(const struct question *question, struct ruling *ruling)
+{
+	const char *name = question->holder.there ? question->holder.owner : question->zone;
+	const struct candidate *owner = find(question, name);
+	const struct candidate *target = choose(question, name);
+	bool away = owner && strcmp(owner->node->zone, question->zone);
+
+	if (!question->by_hand && owner && is_proven_well(owner) && away)
+		rule(ruling, DECIDE_COMPLETE, owner,
+		     "a node of another zone has taken over already");
+	else if (!question->by_hand && owner && is_proven_well(owner) && question->witness_moves)
+		rule(ruling, DECIDE_NOTHING, NULL,
+		     "the owner is well, and its agent lives: that is for the agents");
+	else if (!question->by_hand && question->holder.there && owner && is_fit(owner) &&
+		 question->now - question->holder.since < REST_S)
+		rule(ruling, DECIDE_COMPLETE, owner, "the zone changed hands a moment ago");
+	else if (!target)
+		rule(ruling, DECIDE_NOTHING, NULL, "there is no other node that is well");
+	else
+		rule(ruling, DECIDE_CLAIM, target,
+		     question->by_hand ? "as a person asked for" :
+		     !owner	       ? "the owner has no instance" :
+		     !owner->running ?
+			      "the owner does not run" :
+		     !is_fit(owner) ?
+			      "the owner is ill, and the alarm says that nothing is reached" :
+			      "nothing is reached through the owner");
+}
+
+void takeover_decide(const struct question *question, struct ruling *ruling)
+{
+	if (question->held && question->wish == WISH_FAILOVER && !question->by_hand) {
+		rule(ruling, DECIDE_NOTHING, NULL, "a person holds the zone where it is");
+		return;
+	}
+	switch (question->wish) {
+	case WISH_RESTORE:
+		decide_target(question, home_of(question), ruling);
+		break;
+	case WISH_TO:
+		decide_target(question, find(question, question->to), ruling);
+		break;
+	case WISH_FAILOVER:
+		decide_failover(question, ruling);
+		break;
+	}
+}

@@ -1,0 +1,391 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+"""The functions that move things: nat-route-failover, eip-recover, asg-lifecycle-handler."""
+
+import json
+import re
+import threading
+import time
+
+import account
+import fleet
+import pytest
+from function import Failed, Function
+
+A, B = account.INSTANCES["a"], account.INSTANCES["b"]
+ENI = account.INTERFACES
+ZA, ZB = fleet.ZONE["a"], fleet.ZONE["b"]
+
+
+@pytest.fixture
+def nodes(standin):
+    standin.world.load(fleet.world())
+    return fleet.Nodes(standin)
+
+
+@pytest.fixture
+def function(standin, nodes):
+    started = []
+
+    def start(name, **changes):
+        started.append(Function(name, standin, fleet.environment(**changes)))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+
+
+def calls(standin, action):
+    return [entry.params for entry in standin.calls(action) if not entry.code]
+
+
+def route(standin, zone="a"):
+    return standin.world.route_tables[account.TABLES[zone]]["routes"]["0.0.0.0/0"]["NetworkInterfaceId"]
+
+
+def address(standin, zone="a"):
+    found = standin.world.addresses[account.ADDRESSES[zone]]
+    return found.get("interface"), found.get("private_address")
+
+
+def lease(standin, zone=ZA, **changes):
+    """Reads the lease of a zone as {name: value}, or writes it."""
+    items = standin.world.tables["egress-lease"]["items"]
+    if changes:
+        items[:] = [item for item in items if item["az"]["S"] != zone] + [{
+            "az": {"S": zone}, **{name: {"BOOL": value} if isinstance(value, bool) else
+                                  {"N": str(value)} if isinstance(value, int) else {"S": value}
+                                  for name, value in changes.items()}}]
+    for item in items:
+        if item["az"]["S"] == zone:
+            return {name: next(iter(value.values())) for name, value in item.items()}
+    return {}
+
+
+def dies(standin, zone="a", state="stopped"):
+    standin.world.instances[account.INSTANCES[zone]]["state"] = state
+    standin.world.target_groups[account.GROUPS[zone]]["targets"] = {
+        f"{account.INSTANCES[zone]}:8080": "unhealthy"}
+
+
+# ---- nat-route-failover
+
+
+@pytest.mark.parametrize("event", [fleet.alarm("a"), fleet.alarm_by_sns("a")], ids=["eventbridge", "sns"])
+def test_an_alarm_moves_the_zone_of_a_dead_node_once(function, standin, event):
+    dies(standin)
+    lease(standin, owner=ZA, epoch=7, since=1, reason="first", witness=3)
+    run = function("nat-route-failover")
+    answer = run(event)
+    assert (answer["decision"], answer["target"], answer["moved"]) == ("claim", ZB, 2)
+    assert route(standin) == ENI["b"] and address(standin) == (ENI["b"], "10.0.1.11")
+    assert route(standin, "b") == ENI["b"] and address(standin, "b") == (ENI["b"], "10.0.1.12")
+    now = lease(standin)
+    assert (now["owner"], now["epoch"], now["reason"]) == (ZB, "8", "failover")
+    assert standin.world.listeners[account.LISTENER]["weights"] == {
+        account.GROUPS["a"]: 0, account.GROUPS["b"]: 100}
+    assert run.metric("FailoverCount", AvailabilityZone=ZA) == [1]
+    assert 0 < run.metric("FailoverDurationMs", AvailabilityZone=ZA)[0] < 20000
+    assert run.logged(action="ReplaceRoute", before=ENI["a"], after=ENI["b"])
+    state = json.loads(standin.world.parameters["/natxdp/egress/routing"]["value"])
+    assert state["zones"][ZA]["owner"] == ZB and state["zones"][ZA]["epoch"] == 8
+    standin.forget()
+    again = run(event)
+    assert (again["decision"], again["moved"]) == ("complete", 0)
+    assert not calls(standin, "ReplaceRoute") and not calls(standin, "AssociateAddress")
+    assert lease(standin)["epoch"] == "8"
+
+
+def test_the_first_failover_makes_the_lease(function, standin):
+    dies(standin)
+    assert function("nat-route-failover")(fleet.alarm("a"))["decision"] == "claim"
+    assert (lease(standin)["owner"], lease(standin)["epoch"]) == (ZB, "1")
+
+
+@pytest.mark.parametrize("event", [fleet.alarm("a", "OK"), fleet.alarm("a", "INSUFFICIENT_DATA")])
+def test_an_alarm_that_is_over_moves_nothing(function, standin, event):
+    dies(standin)
+    function("nat-route-failover")(event)
+    assert route(standin) == ENI["a"]
+
+
+def test_a_living_agent_sees_to_itself(function, standin):
+    """EC2 and the load balancer call the owner well, and its witness moves."""
+    lease(standin, owner=ZA, epoch=7, since=1, reason="first", witness=3)
+    witness = iter(range(100, 200))
+    standin.world.hooks["GetItem"].append(
+        lambda params, result: lease(standin, owner=ZA, epoch=7, since=1, reason="first",
+                                     witness=next(witness)))
+    assert function("nat-route-failover")(fleet.alarm("a"))["decision"] == "nothing"
+    assert route(standin) == ENI["a"] and lease(standin)["epoch"] == "7"
+
+
+def test_nobody_is_left(function, standin):
+    dies(standin)
+    dies(standin, "b")
+    answer = function("nat-route-failover")(fleet.alarm("a"))
+    assert answer["decision"] == "nothing" and "no other node" in answer["why"]
+    assert route(standin) == ENI["a"] and not lease(standin)
+
+
+def test_a_node_that_ec2_calls_impaired_takes_nothing(function, standin):
+    dies(standin)
+    standin.world.instances[B]["status"] = {"system": "impaired", "instance": "ok"}
+    assert function("nat-route-failover")(fleet.alarm("a"))["decision"] == "nothing"
+
+
+def test_a_dry_run_changes_nothing(function, standin):
+    dies(standin)
+    answer = function("nat-route-failover")({**fleet.alarm("a"), "dry_run": True})
+    assert (answer["decision"], answer["moved"]) == ("claim", 2)
+    assert [step["after"] for step in answer["steps"]] == [ENI["b"], ENI["b"]]
+    assert route(standin) == ENI["a"] and not lease(standin)
+    assert not {entry.action for entry in standin.calls()} & {
+        "ReplaceRoute", "AssociateAddress", "UpdateItem", "PutParameter", "ModifyListener"}
+
+
+def test_held_zones_stay_until_released(function, standin):
+    dies(standin)
+    run = function("nat-route-failover")
+    run({"action": "hold", "zone": ZA})
+    assert run(fleet.alarm("a"))["decision"] == "nothing"
+    assert route(standin) == ENI["a"]
+    run({"action": "release", "zone": ZA})
+    assert run(fleet.alarm("a"))["decision"] == "claim"
+    assert route(standin) == ENI["b"]
+
+
+def test_a_lease_that_an_operator_holds_is_not_taken(function, standin):
+    dies(standin)
+    lease(standin, owner=ZA, epoch=7, since=1, reason="first", held=True)
+    run = function("nat-route-failover")
+    assert run(fleet.alarm("a"))["decision"] == "nothing"
+    with pytest.raises(Failed, match="natxdp failover release"):
+        run({"zone": ZA})
+    assert route(standin) == ENI["a"] and lease(standin)["epoch"] == "7"
+
+
+def test_there_and_back_by_hand(function, standin):
+    run = function("nat-route-failover")
+    assert run({"zone": ZA, "to": ZB})["target"] == ZB
+    assert route(standin) == ENI["b"] and lease(standin)["reason"] == "manual"
+    assert run({"zone": ZA, "action": "restore"})["target"] == ZA
+    assert route(standin) == ENI["a"] and address(standin) == (ENI["a"], "10.0.0.11")
+    assert lease(standin)["epoch"] == "2"
+    assert standin.world.listeners[account.LISTENER]["weights"] == {
+        account.GROUPS["a"]: 100, account.GROUPS["b"]: 100}
+
+
+@pytest.mark.parametrize("event, says", [
+    ({}, "no text in zone"),
+    ({"zone": ""}, "no text in zone"),
+    ({"zone": "eu-central-1a", "action": "move"}, "action move:"),
+    ({"zone": "eu-central-1a", "action": "restore", "to": "x"}, '"to" does not go with restore'),
+    ({"zone": "eu-central-1a", "to": 7}, "to of the event is no text"),
+    ({"Records": []}, "no text in Sns.Message"),
+    ({"Records": [{"Sns": {"Message": "hello"}}]}, "the SNS message is no JSON"),
+    ({"detail-type": "CloudWatch Alarm State Change", "detail": {}}, "no text in detail.alarmName"),
+    ({"detail-type": "CloudWatch Alarm State Change", "detail": {
+        "alarmName": "egress-reachability-eu-central-1c", "state": {"value": "ALARM"}}},
+     "does not end with a zone that has a route table"),
+])
+def test_failover_refuses(function, standin, event, says):
+    with pytest.raises(Failed, match=re.escape(says)) as failed:
+        function("nat-route-failover")(event)
+    assert failed.value.kind == "BadEvent"
+    assert standin.calls() == []
+
+
+def test_who_is_faster_has_it(function, standin):
+    """Somebody raises the epoch between the reading and the claim."""
+    dies(standin)
+    lease(standin, owner=ZA, epoch=7, since=1, reason="first")
+    standin.world.hooks["DescribeInstances"].append(lambda params, result: None)
+    seen = []
+
+    def steal(params, result):
+        seen.append(1)
+        if len(seen) == 2:
+            lease(standin, owner="eu-central-1c", epoch=8, since=int(time.time()), reason="failover")
+
+    standin.world.hooks["GetItem"].append(steal)
+    with pytest.raises(Failed, match="taken by eu-central-1c meanwhile"):
+        function("nat-route-failover")(fleet.alarm("a"))
+    assert route(standin) == ENI["a"] and lease(standin)["epoch"] == "8"
+
+
+def test_stops_when_it_loses_the_lease_half_way(function, standin):
+    dies(standin)
+    lease(standin, owner=ZA, epoch=7, since=1, reason="first")
+
+    def steal(params, result):
+        lease(standin, owner="eu-central-1c", epoch=9, since=int(time.time()), reason="manual")
+
+    standin.world.hooks["DescribeRouteTables"].append(steal)
+    with pytest.raises(Failed, match="another owner meanwhile"):
+        function("nat-route-failover")(fleet.alarm("a"))
+    assert route(standin) == ENI["a"] and address(standin)[0] == ENI["a"]
+
+
+def test_half_an_action_is_completed_by_the_next_event(function, standin):
+    dies(standin)
+    lease(standin, owner=ZA, epoch=7, since=1, reason="first")
+    standin.faults.add(action="AssociateAddress", error="AuthFailure", status=403)
+    run = function("nat-route-failover")
+    with pytest.raises(Failed, match="AuthFailure"):
+        run(fleet.alarm("a"))
+    assert route(standin) == ENI["b"] and address(standin)[0] == ENI["a"]
+    standin.faults.clear()
+    answer = run(fleet.alarm("a"))
+    assert (answer["decision"], answer["moved"]) == ("complete", 1)
+    assert address(standin) == (ENI["b"], "10.0.1.11") and lease(standin)["epoch"] == "8"
+
+
+def test_a_throttled_api_is_tried_again(function, standin):
+    dies(standin)
+    standin.faults.add(action="ReplaceRoute", error="RequestLimitExceeded", status=503, times=2)
+    standin.faults.add(action="DescribeInstances", error="Throttling", times=1)
+    assert function("nat-route-failover")(fleet.alarm("a"))["moved"] == 2
+    assert route(standin) == ENI["b"]
+
+
+def test_says_so_before_its_time_is_up(function, standin):
+    dies(standin)
+    standin.faults.add(action="DescribeRouteTables", delay=30)
+    began = time.monotonic()
+    with pytest.raises(Failed, match="route tables cannot be read"):
+        function("nat-route-failover")(fleet.alarm("a"), deadline=6)
+    assert time.monotonic() - began < 6
+
+
+# ---- eip-recover
+
+
+def test_an_address_that_is_nowhere_comes_back(function, standin):
+    standin.world.addresses[account.ADDRESSES["a"]].update(interface=None, association=None,
+                                                           private_address=None)
+    run = function("eip-recover")
+    assert [zone["moved"] for zone in run(fleet.schedule())["zones"]] == [1, 0]
+    assert address(standin) == (ENI["a"], "10.0.0.11")
+    standin.forget()
+    assert [zone["moved"] for zone in run(fleet.schedule())["zones"]] == [0, 0]
+    assert not calls(standin, "AssociateAddress")
+
+
+def test_an_address_follows_the_lease(function, standin):
+    lease(standin, owner=ZB, epoch=3, since=1, reason="failover")
+    run = function("eip-recover")
+    run({**fleet.schedule(), "dry_run": True})
+    assert address(standin)[0] == ENI["a"]
+    run(fleet.schedule())
+    assert address(standin) == (ENI["b"], "10.0.1.11") and route(standin) == ENI["a"]
+
+
+def test_the_zone_of_a_dead_owner_is_left_to_the_failover(function, standin):
+    dies(standin)
+    standin.world.addresses[account.ADDRESSES["b"]].update(interface=None, association=None,
+                                                           private_address=None)
+    answer = function("eip-recover")(fleet.schedule())
+    assert [zone["zone"] for zone in answer["zones"]] == [ZB]
+    assert address(standin)[0] == ENI["a"] and address(standin, "b")[0] == ENI["b"]
+
+
+def test_one_zone_that_fails_keeps_no_other(function, standin):
+    for zone in "ab":
+        standin.world.addresses[account.ADDRESSES[zone]].update(interface=None, association=None,
+                                                                private_address=None)
+    standin.faults.add(action="AssociateAddress", error="AuthFailure", status=403, times=1)
+    with pytest.raises(Failed, match="AuthFailure"):
+        function("eip-recover")(fleet.schedule())
+    assert address(standin, "b")[0] == ENI["b"]
+
+
+# ---- asg-lifecycle-handler
+
+
+def results(standin):
+    return [entry[3] for entry in standin.world.lifecycle_actions]
+
+
+def test_a_launch_that_proves_itself_goes_on(function, standin, nodes):
+    standin.world.interfaces[ENI["a"]]["source_dest_check"] = True
+    standin.world.parameters["/natxdp/egress/blocked"]["value"] = '[{"address": "10.0.3.4"}]'
+    del standin.world.target_groups[account.GROUPS["a"]]["targets"][f"{A}:8080"]
+    tries = iter([10, 10, 0])
+    nodes.exits[("verify", A)] = lambda: next(tries)
+    run = function("asg-lifecycle-handler")
+    assert run(fleet.lifecycle("launch", "a"), deadline=60)["result"] == "CONTINUE"
+    assert standin.world.interfaces[ENI["a"]]["source_dest_check"] is False
+    assert f"{A}:8080" in standin.world.target_groups[account.GROUPS["a"]]["targets"]
+    assert nodes.runs("block") == [("block", A, {"verb": "add", "address": "10.0.3.4"})]
+    assert results(standin) == ["CONTINUE"]
+    assert run.logged(action="CompleteLifecycleAction", after="CONTINUE")
+
+
+def test_a_launch_that_stays_broken_is_abandoned(function, standin, nodes):
+    nodes.exits[("verify", A)] = 10
+    run = function("asg-lifecycle-handler")
+    assert run(fleet.lifecycle("launch", "a"), deadline=16)["result"] == "ABANDON"
+    assert results(standin) == ["ABANDON"]
+    assert run.metric("LifecycleFailureCount", AvailabilityZone=ZA) == [1]
+
+
+def test_a_launch_that_does_not_answer_yet_is_tried_again(function, standin, nodes):
+    nodes.silent = {A}
+    run = function("asg-lifecycle-handler")
+    with pytest.raises(Failed, match="does not answer by Systems Manager yet"):
+        run(fleet.lifecycle("launch", "a"), deadline=16)
+    assert results(standin) == []
+    nodes.silent = set()
+    assert run(fleet.lifecycle("launch", "a"))["result"] == "CONTINUE"
+
+
+def test_an_instance_that_is_gone_is_abandoned(function, standin):
+    del standin.world.instances[A]
+    assert function("asg-lifecycle-handler")(fleet.lifecycle("launch", "a"))["result"] == "ABANDON"
+
+
+def test_a_node_of_a_fleet_gets_a_free_address_of_its_zone(function, standin):
+    standin.world.addresses[account.ADDRESSES["a"]].update(interface=None, association=None,
+                                                           private_address=None)
+    changes = {"NATXDP_MODE": "gwlb", "NATXDP_TARGET_GROUPS": json.dumps({"all": account.GROUPS["a"]})}
+    run = function("asg-lifecycle-handler", **changes)
+    for _ in range(2):
+        assert run(fleet.lifecycle("launch", "a"))["result"] == "CONTINUE"
+    assert address(standin) == (ENI["a"], "127.77.0.1")
+    assert len(calls(standin, "AssociateAddress")) == 1
+
+
+def test_a_terminating_node_hands_over_first(function, standin, nodes):
+    run = function("asg-lifecycle-handler")
+    assert run(fleet.lifecycle("terminate", "a"))["result"] == "CONTINUE"
+    assert [entry[:2] for entry in nodes.ran] == [("drain", A)]
+    assert standin.world.target_groups[account.GROUPS["a"]]["targets"][f"{A}:8080"] == "draining"
+    order = [entry.action for entry in standin.calls()]
+    assert order.index("SendCommand") < order.index("DeregisterTargets") < order.index("CompleteLifecycleAction")
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_terminating_node_that_cannot_hand_over_goes_all_the_same(function, standin, nodes, gone):
+    nodes.silent = {A}
+    if gone:
+        del standin.world.instances[A]
+    assert function("asg-lifecycle-handler")(fleet.lifecycle("terminate", "a"))["result"] == "CONTINUE"
+
+
+def test_the_same_event_twice_does_no_harm(function, standin):
+    run = function("asg-lifecycle-handler")
+    run(fleet.lifecycle("terminate", "a"))
+    standin.faults.add(action="CompleteLifecycleAction", error="ValidationError",
+                       message="No active Lifecycle Action found with token 1")
+    assert run(fleet.lifecycle("terminate", "a"))["result"] == "CONTINUE"
+
+
+@pytest.mark.parametrize("broken", ["EC2InstanceId", "LifecycleHookName", "AutoScalingGroupName",
+                                    "LifecycleActionToken", "LifecycleTransition"])
+def test_lifecycle_says_what_is_missing(function, standin, broken):
+    event = fleet.lifecycle("launch", "a")
+    del event["detail"][broken]
+    with pytest.raises(Failed, match=f"no text in detail.{broken}") as failed:
+        function("asg-lifecycle-handler")(event)
+    assert failed.value.kind == "BadEvent" and standin.calls() == []
