@@ -58,6 +58,45 @@ def test_functions_make_only_calls_of_the_code():
         assert actions(body) <= calls_of_the_code(), name
 
 
+def calls_of_a_function(name):
+    """The IAM actions of the calls in its file, and in the files of agent/lambda that it includes."""
+    table = {action: iam for action, iam in re.findall(
+        r'X\([A-Z0-9]+, (\w+), \w+, \w+,\s*"([a-z0-9]+:\w+)"\)', CALLS.read_text().replace("\\\n", " "))}
+    wrappers = {}  # function of C -> IAM action
+    for path in sorted((TOP / "agent/aws").glob("*.c")):
+        for found in re.finditer(r"^int64_t (aws_\w+)\(.*?^}", path.read_text(), re.M | re.S):
+            for operation in re.findall(r"AWS_OP_(\w+)", found.group(0)):
+                wrappers[found.group(1)] = table[operation]
+            if found.group(1) in ("aws_ssm_send_document", "aws_ssm_send_command"):
+                wrappers[found.group(1)] = table["SendCommand"]
+    folder, seen, todo = TOP / "agent/lambda", set(), [name]
+    while todo:
+        noun = todo.pop()
+        if noun in seen:
+            continue
+        seen.add(noun)
+        for path in folder.glob(f"{noun}.[ch]"):
+            todo += re.findall(r'#include "(\w+)\.h"', path.read_text())
+    seen -= {"functions"}
+    text = "".join(path.read_text() for noun in seen for path in folder.glob(f"{noun}.c"))
+    return {iam for function, iam in wrappers.items() if f"{function}(" in text}
+
+
+# What is in a file that a function uses, but not what it uses of it.
+NOT_USED = {"eip-recover": {"ec2:ReplaceRoute", "ec2:DescribeRouteTables",  # placing without routes
+                            "dynamodb:UpdateItem"}}  # it reads leases only
+
+
+def test_functions_may_do_what_they_do_and_no_more():
+    text = block((SOURCE / "modules/lambda/iam.tf").read_text(), "calls")
+    names = dict(re.findall(r'X\("([a-z-]+)", (fn_\w+)\)',
+                            (TOP / "agent/lambda/functions.h").read_text()))
+    allowed = dict(re.findall(r"^    ([a-z-]+) = \{\n(.*?)^    \}", text, re.M | re.S))
+    assert names.keys() == allowed.keys()
+    for name, function in names.items():
+        assert actions(allowed[name]) == calls_of_a_function(function) - NOT_USED.get(name, set()), name
+
+
 def test_no_action_has_a_wildcard():
     """The key's own account statement apart: without it nobody could change the key's policy."""
     for path in sorted((SOURCE / "modules").glob("*/*.tf")):

@@ -41,7 +41,7 @@ locals {
     probes          = { resources = ["${local.ec2}:instance/*"], conditions = { "ssm:resourceTag/natxdp:nat" = [local.name], "ssm:resourceTag/natxdp:module" = ["probes"] } }
     verify_reach    = { resources = [aws_ssm_document.node["verify"].arn, aws_ssm_document.node["reach"].arn], conditions = {} }
     verify_repair   = { resources = [aws_ssm_document.node["verify"].arn, aws_ssm_document.node["repair"].arn], conditions = {} }
-    verify_drain    = { resources = [aws_ssm_document.node["verify"].arn, aws_ssm_document.node["drain"].arn], conditions = {} }
+    life            = { resources = [for use in ["verify", "drain", "block"] : aws_ssm_document.node[use].arn], conditions = {} }
     block           = { resources = [aws_ssm_document.node["block"].arn], conditions = {} }
     probe_documents = { resources = [for use in sort(keys(var.probe_documents)) : var.probe_documents[use].arn], conditions = {} }
     left_instances  = { resources = ["${local.ec2}:instance/*"], conditions = local.left_over }
@@ -58,29 +58,27 @@ locals {
     }
     nat-route-failover = {
       any = [
-        "ec2:DescribeAddresses", "ec2:DescribeInstanceStatus", "ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces",
-        "ec2:DescribeRouteTables", "elasticloadbalancing:DescribeTargetHealth",
+        "ec2:DescribeAddresses", "ec2:DescribeInstanceStatus", "ec2:DescribeInstances", "ec2:DescribeRouteTables",
+        "elasticloadbalancing:DescribeTargetHealth",
       ]
       route_tables = ["ec2:ReplaceRoute"]
       addresses    = ["ec2:AssociateAddress"]
       listener     = ["elasticloadbalancing:ModifyListener"]
-      leases       = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+      leases       = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
       routing      = ["ssm:GetParameter", "ssm:PutParameter"]
     }
     asg-lifecycle-handler = {
-      any = [
-        "ec2:DescribeAddresses", "ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces",
-        "elasticloadbalancing:DescribeTargetHealth", "ssm:GetCommandInvocation",
-      ]
+      any           = ["ec2:DescribeAddresses", "ec2:DescribeInstances", "ssm:GetCommandInvocation"]
       interfaces    = ["ec2:ModifyNetworkInterfaceAttribute"]
       addresses     = ["ec2:AssociateAddress"]
       target_groups = ["elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:RegisterTargets"]
       groups        = ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"]
-      verify_drain  = ["ssm:SendCommand"]
+      life          = ["ssm:SendCommand"]
       nodes         = ["ssm:SendCommand"]
+      blocked       = ["ssm:GetParameter"]
     }
     eip-recover = {
-      any       = ["ec2:DescribeAddresses", "ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces"]
+      any       = ["ec2:DescribeAddresses", "ec2:DescribeInstances"]
       addresses = ["ec2:AssociateAddress"]
       leases    = ["dynamodb:GetItem"]
     }
@@ -103,7 +101,7 @@ locals {
       target_groups   = ["elasticloadbalancing:DeregisterTargets"]
     }
     nat-isolate = {
-      any            = ["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ssm:GetCommandInvocation"]
+      any            = ["ec2:DescribeInstances", "ssm:GetCommandInvocation"]
       block          = ["ssm:SendCommand"]
       nodes          = ["ssm:SendCommand"]
       blocked        = ["ssm:GetParameter", "ssm:PutParameter"]

@@ -36,6 +36,9 @@ locals {
     NATXDP_LEASE_TABLE       = try(var.nat.lease_table.name, "")
     NATXDP_LISTENER          = try(var.nat.load_balancer.listener_arn, "")
     NATXDP_TARGET_GROUPS     = jsonencode({ for az, group in var.nat.target_groups : az => group.arn })
+    NATXDP_INTERFACES        = jsonencode(var.nat.network_interface_ids)
+    NATXDP_SLOTS             = jsonencode(var.nat.slots)
+    NATXDP_RESULTS_BUCKET    = var.results_bucket == null ? "" : var.results_bucket
     NATXDP_AGENT_PORT        = tostring(var.nat.agent_port)
     NATXDP_ROUTING_PARAMETER = aws_ssm_parameter.routing.name
     NATXDP_BLOCKED_PARAMETER = aws_ssm_parameter.blocked.name

@@ -8,6 +8,7 @@ variable "nat" {
     azs                   = list(string)
     route_tables          = map(string)
     allocation_ids        = map(string)
+    slots                 = optional(map(object({ allocation = string, addresses = map(string) })), {})
     network_interface_ids = map(string)
     autoscaling_groups    = map(string)
     lease_table           = optional(object({ name = string, arn = string }))
@@ -99,6 +100,12 @@ variable "probe_documents" {
   description = "SSM documents of module probes that nat-probe-runner may run: name and ARN."
   type        = map(object({ name = string, arn = string }))
   default     = {}
+}
+
+variable "results_bucket" {
+  description = "Bucket of module probes, where they keep what they print. null: results are in metrics and logs only."
+  type        = string
+  default     = null
 }
 
 variable "janitor" {

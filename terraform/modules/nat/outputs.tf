@@ -27,6 +27,16 @@ output "allocation_ids" {
   value       = local.gwlb ? { for key, eip in aws_eip.flows : key => eip.id } : local.allocations
 }
 
+output "slots" {
+  description = "By slot (zone/number): allocation id of the Elastic IP, and the private address that it has on each node. Empty in gwlb mode."
+  value = local.gwlb ? {} : {
+    for slot in local.slots : slot.key => {
+      allocation = local.allocations[slot.key]
+      addresses  = { for node, addresses in local.slot_addresses : node => addresses[slot.address] }
+    }
+  }
+}
+
 output "management_ips" {
   description = "By node: its own public address."
   value       = { for node, eip in aws_eip.management : node => eip.public_ip }

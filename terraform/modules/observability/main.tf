@@ -64,7 +64,8 @@ resource "aws_cloudwatch_metric_alarm" "zone" {
   statistic           = each.value.stat
   comparison_operator = each.value.op
   threshold           = each.value.limit
-  period              = 60
+  # nat-health-probe publishes every ten seconds, and an outage is worth the price of it.
+  period              = each.value.kind == "reachability" ? 10 : 60
   evaluation_periods  = each.value.periods
   datapoints_to_alarm = each.value.periods
   treat_missing_data  = each.value.missing

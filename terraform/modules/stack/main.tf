@@ -89,6 +89,7 @@ module "lambda" {
   vpc_id                   = module.network.vpc_id
   private_subnet_ids       = values(module.network.private_subnet_ids)
   probe_documents          = var.probes ? module.probes[0].documents : {}
+  results_bucket           = var.probes ? module.probes[0].results_bucket : null
   schedules                = var.probes ? {} : { nat-probe-runner = "" }
   janitor                  = { dry_run = var.janitor_dry_run }
   kms_key_arn              = module.security.kms_key_arn

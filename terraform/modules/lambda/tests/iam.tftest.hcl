@@ -37,13 +37,13 @@ run "functions_may_do_exactly_this" {
       ]))
       } == {
       nat-health-probe      = toset(["ec2:DescribeInstances", "elasticloadbalancing:DescribeTargetHealth", "ssm:GetCommandInvocation", "ssm:SendCommand"])
-      nat-route-failover    = toset(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "ec2:AssociateAddress", "ec2:DescribeAddresses", "ec2:DescribeInstanceStatus", "ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables", "ec2:ReplaceRoute", "elasticloadbalancing:DescribeTargetHealth", "elasticloadbalancing:ModifyListener", "ssm:GetParameter", "ssm:PutParameter"])
-      asg-lifecycle-handler = toset(["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat", "ec2:AssociateAddress", "ec2:DescribeAddresses", "ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ec2:ModifyNetworkInterfaceAttribute", "elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:DescribeTargetHealth", "elasticloadbalancing:RegisterTargets", "ssm:GetCommandInvocation", "ssm:SendCommand"])
-      eip-recover           = toset(["dynamodb:GetItem", "ec2:AssociateAddress", "ec2:DescribeAddresses", "ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces"])
+      nat-route-failover    = toset(["dynamodb:GetItem", "dynamodb:UpdateItem", "ec2:AssociateAddress", "ec2:DescribeAddresses", "ec2:DescribeInstanceStatus", "ec2:DescribeInstances", "ec2:DescribeRouteTables", "ec2:ReplaceRoute", "elasticloadbalancing:DescribeTargetHealth", "elasticloadbalancing:ModifyListener", "ssm:GetParameter", "ssm:PutParameter"])
+      asg-lifecycle-handler = toset(["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat", "ec2:AssociateAddress", "ec2:DescribeAddresses", "ec2:DescribeInstances", "ec2:ModifyNetworkInterfaceAttribute", "elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:RegisterTargets", "ssm:GetCommandInvocation", "ssm:GetParameter", "ssm:SendCommand"])
+      eip-recover           = toset(["dynamodb:GetItem", "ec2:AssociateAddress", "ec2:DescribeAddresses", "ec2:DescribeInstances"])
       config-guard          = toset(["autoscaling:SetInstanceHealth", "ec2:DescribeInstances", "ssm:GetCommandInvocation", "ssm:SendCommand"])
       nat-probe-runner      = toset(["ec2:DescribeInstances", "ssm:GetCommandInvocation", "ssm:SendCommand"])
       nat-janitor           = toset(["ec2:DeleteNetworkInterface", "ec2:DescribeAddresses", "ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ec2:ReleaseAddress", "ec2:TerminateInstances", "elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:DescribeTargetHealth"])
-      nat-isolate           = toset(["ec2:CreateTags", "ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ssm:GetCommandInvocation", "ssm:GetParameter", "ssm:PutParameter", "ssm:SendCommand"])
+      nat-isolate           = toset(["ec2:CreateTags", "ec2:DescribeInstances", "ssm:GetCommandInvocation", "ssm:GetParameter", "ssm:PutParameter", "ssm:SendCommand"])
     }
     error_message = "The actions of a function's role are not those that are listed here."
   }
@@ -111,7 +111,7 @@ run "commands_go_to_nodes_of_the_nat" {
       ])) if strcontains(policy.policy, "ssm:SendCommand")
       } == {
       nat-health-probe      = toset(["egress-verify", "egress-reach"])
-      asg-lifecycle-handler = toset(["egress-verify", "egress-drain"])
+      asg-lifecycle-handler = toset(["egress-verify", "egress-drain", "egress-block"])
       config-guard          = toset(["egress-verify", "egress-repair"])
       nat-probe-runner      = toset(["egress-probe-web"])
       nat-isolate           = toset(["egress-block"])
