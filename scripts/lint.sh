@@ -53,7 +53,8 @@ check_format()
 	[[ ${#sources[@]} == 0 ]] || clang-format --dry-run -Werror "${sources[@]}"
 }
 
-# The macros of libbpf hide types from cppcheck, so they are spelled out here;
+# The macros of libbpf hide types from cppcheck, so they are spelled out here (a
+# semicolon would end them: a loop is a loop, whatever its kind);
 # system headers are not read. Arithmetic on void pointers is GNU C, as the tree.
 # It takes every array that a function is to fill for one that must be filled
 # already (uninitvar, ctuuninitvar); the compiler warns of the real ones.
@@ -71,6 +72,7 @@ check_cppcheck()
 		'-D__uint(name,val)=int name' '-D__type(name,val)=int name' \
 		'-D__ulong(name,val)=int name' '-D__array(name,val)=int name' \
 		'-D__VA_OPT__(...)=__VA_ARGS__' \
+		'-DcJSON_ArrayForEach(item_,list_)=while ((item_ = (list_)->child))' \
 		'-DLIBBPF_OPTS(type,name,...)=struct type name = { __VA_ARGS__ }' \
 		'-DDECLARE_LIBXDP_OPTS(type,name,...)=struct type name = { __VA_ARGS__ }' \
 		-Iinclude -Iloader -Iagent -Ibpf "${sources[@]}"
