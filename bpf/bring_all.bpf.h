@@ -35,7 +35,7 @@ __noinline int bring_end(__u32 from)
 		host_release(key.saddr);
 	if (key.tenant == NATXDP_TENANT_MAPPING)
 		return 1;
-	count_event(NATXDP_EVENT_FLOWS_EXPIRED, 1);
+	count_event_atomic(NATXDP_EVENT_FLOWS_EXPIRED, 1);
 	if (!in)
 		flags |= NATXDP_RECORD_HALF;
 	if (key.tenant == NATXDP_TENANT_ENDED)

@@ -28,4 +28,18 @@ static __always_inline void count_event(enum natxdp_event event, __u64 n)
 		c->events[event] += n;
 }
 
+/*
+ * The same where it may run in a process: a packet on its CPU may come between reading and
+ * writing, and count the same event.
+ */
+static __always_inline void count_event_atomic(enum natxdp_event event, __u64 n)
+{
+	struct natxdp_counters *c;
+	__u32 zero = 0;
+
+	c = bpf_map_lookup_elem(&counters, &zero);
+	if (c)
+		__sync_fetch_and_add(&c->events[event], n);
+}
+
 #endif

@@ -121,7 +121,10 @@ __noinline int insert_end(__u32 slot, __u32 now)
 	return NATXDP_INSERT_DONE;
 }
 
-/* What stands in the way of a flow: one with its outbound key, one with its inbound key. */
+/*
+ * What stands in the way of a flow: one with its outbound key, one with its inbound key. But a
+ * flow of an external address that is ours is nobody else's to end.
+ */
 __noinline int insert_make_way(const struct natxdp_insertion *item, __u32 now)
 {
 	struct natxdp_flow *f;
@@ -131,7 +134,7 @@ __noinline int insert_make_way(const struct natxdp_insertion *item, __u32 now)
 		return -EINVAL;
 	slot = flow_find(&item->out.key);
 	f = slot == NATXDP_SLOT_NONE ? NULL : flow_at(slot);
-	if (f && !insert_is_same(f, &item->out))
+	if (f && !insert_is_same(f, &item->out) && (f->pool == item->out.pool || flow_is_copy(f)))
 		insert_end(slot, now);
 	slot = flow_find(&item->in.key);
 	f = slot == NATXDP_SLOT_NONE ? NULL : flow_at(slot);
@@ -266,7 +269,7 @@ static __always_inline int insert_fresh(struct natxdp_insertion *item,
 	if (err)
 		return err;
 	if (item->out.key.tenant != NATXDP_TENANT_MAPPING)
-		count_event(NATXDP_EVENT_FLOWS_INSERTED, 1);
+		count_event_atomic(NATXDP_EVENT_FLOWS_INSERTED, 1);
 	return NATXDP_INSERT_DONE;
 }
 

@@ -56,7 +56,7 @@ static __always_inline void record_write(const struct natxdp_flow *f, const stru
 		return;
 	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
 	if (!r) {
-		count_event(NATXDP_EVENT_RECORDS_LOST, 1);
+		count_event_atomic(NATXDP_EVENT_RECORDS_LOST, 1);
 		return;
 	}
 	r->key = *key;
@@ -79,7 +79,7 @@ static __always_inline void record_write(const struct natxdp_flow *f, const stru
 	r->now = now;
 	r->reserved = 0;
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
-	count_event(NATXDP_EVENT_RECORDS_WRITTEN, 1);
+	count_event_atomic(NATXDP_EVENT_RECORDS_WRITTEN, 1);
 }
 
 /* @slot: the entry of the direction that leaves. */
@@ -116,7 +116,7 @@ __noinline int flow_closed(__u32 slot, __u32 proto, __u32 tenant, __u32 now)
 	struct natxdp_key key;
 	__u32 flags = 0, state;
 
-	count_event(NATXDP_EVENT_FLOWS_EXPIRED, 1);
+	count_event_atomic(NATXDP_EVENT_FLOWS_EXPIRED, 1);
 	in = f ? flow_at(f->peer) : NULL;
 	if (!in || flow_is_copy(f))
 		return 0;
@@ -133,7 +133,7 @@ __noinline int flow_closed(__u32 slot, __u32 proto, __u32 tenant, __u32 now)
 	state = natxdp_flow_state(proto, f->flags, in ? in->flags : 0, in && in->packets != 0);
 	if (!flags &&
 	    (state == NATXDP_STATE_TCP_ESTABLISHED || state == NATXDP_STATE_TCP_HALF_CLOSED))
-		count_event(NATXDP_EVENT_IDLE_TIMEOUTS, 1);
+		count_event_atomic(NATXDP_EVENT_IDLE_TIMEOUTS, 1);
 	record_write(f, &key, in, NATXDP_RECORD_CLOSE, flags, now);
 	return 0;
 }

@@ -37,8 +37,9 @@ enum natxdp_insert_flags {
 	/* next_hop of both is not known: the first packet of each looks its route up */
 	NATXDP_INSERT_ROUTE = 1 << 0,
 	/*
-	 * The giver knows better: a flow that has one of the keys and is another one ends, and of
-	 * one that was there what its directions have seen is as given.
+	 * The giver knows better: a flow of the same external address, or of one that is on
+	 * standby here, that has one of the keys and is another one, ends; and of one that was
+	 * there what its directions have seen is as given.
 	 */
 	NATXDP_INSERT_REPLACE = 1 << 1,
 	/*

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include <cmocka.h>
@@ -337,6 +338,32 @@ static void test_replace(void **state)
 	box_close(box);
 }
 
+/* A flow of another external address, which this node has itself, is not the giver's to end. */
+static void test_ours(void **state)
+{
+	struct box_options options = { .inserter = true, .externals = 2 };
+	struct natxdp_insertion item, theirs;
+	struct box *box = box_open(&options);
+	struct natxdp_pool pool;
+	uint32_t index;
+
+	(void)state;
+	assert_int_equal(one_flow(box, &item), 1);
+	theirs = item;
+	theirs.out.pool = theirs.in.pool = !item.out.pool;
+	theirs.out.new_saddr = theirs.in.key.daddr = inet_addr(item.out.pool ? "203.0.113.1" :
+									       "203.0.113.2");
+	assert_int_equal(give_one(box, theirs, NATXDP_INSERT_REPLACE), -EEXIST);
+	assert_true(is_there(box, &item));
+	index = item.out.pool;
+	bpf_map_lookup_elem(bpf_map__fd(box_bpf(box)->maps.ext_pool), &index, &pool);
+	pool.flags |= NATXDP_POOL_STANDBY;
+	bpf_map_update_elem(bpf_map__fd(box_bpf(box)->maps.ext_pool), &index, &pool, 0);
+	assert_int_equal(give_one(box, theirs, NATXDP_INSERT_REPLACE), NATXDP_INSERT_DONE);
+	assert_true(is_there(box, &theirs));
+	box_close(box);
+}
+
 /* What a direction has seen is as given, also where no time has passed. */
 static void test_truth(void **state)
 {
@@ -445,7 +472,8 @@ int main(void)
 		cmocka_unit_test(test_again),	cmocka_unit_test(test_mapping),
 		cmocka_unit_test(test_counted), cmocka_unit_test(test_many),
 		cmocka_unit_test(test_remove),	cmocka_unit_test(test_replace),
-		cmocka_unit_test(test_truth),	cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_ours),	cmocka_unit_test(test_truth),
+		cmocka_unit_test(test_slots),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
