@@ -167,6 +167,7 @@ static void scan(void *ctx)
 	if (agent->walking) /* a large table takes longer than the configured time */
 		return;
 	agent->walking = true;
+	scan_set_standby(agent->scan, source_standby(&agent->source));
 	scan_begin(agent->scan);
 	loop_timer_every(agent->slice_timer, SCAN_PACE_MS);
 	slice(agent);

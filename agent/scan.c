@@ -14,6 +14,7 @@ struct scan {
 	struct sketch ports; /* by pool, protocol and destination: flows, each on its port */
 	struct scan_result now, last;
 	bool complete;
+	uint64_t standby; /* pools */
 };
 
 const char *scan_state_name(enum natxdp_state state)
@@ -76,6 +77,11 @@ void scan_set_talkers(struct scan *scan, struct talkers *talkers)
 	scan->talkers = talkers;
 }
 
+void scan_set_standby(struct scan *scan, uint64_t pools)
+{
+	scan->standby = pools;
+}
+
 void scan_begin(struct scan *scan)
 {
 	memset(&scan->now, 0, sizeof(scan->now));
@@ -103,7 +109,7 @@ static void count(struct scan *scan, const struct flow_view *view)
 	const struct natxdp_flow *out = &view->out;
 	struct scan_result *now = &scan->now;
 
-	if (out->pool >= NATXDP_POOL_MAX)
+	if (out->pool >= NATXDP_POOL_MAX || scan->standby >> out->pool & 1)
 		return;
 	if (flow_view_is_mapping(view)) {
 		if (!out->key.daddr) /* else it only says who may send */

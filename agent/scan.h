@@ -43,6 +43,9 @@ void scan_free(struct scan *scan);
 /* Flow by flow, what it moved since the last walk goes to @talkers; NULL: nowhere. */
 void scan_set_talkers(struct scan *scan, struct talkers *talkers);
 
+/* Bits by index into ext_pool: flows of these addresses are copies, another node's to count. */
+void scan_set_standby(struct scan *scan, uint64_t pools);
+
 void scan_begin(struct scan *scan);
 
 /* Does one slice. True when the walk is complete: the result is new then. */

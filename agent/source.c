@@ -146,6 +146,17 @@ int source_set_standby(struct source *source, uint64_t pools)
 	return ret;
 }
 
+uint64_t source_standby(const struct source *source)
+{
+	uint64_t pools = 0;
+
+	for (unsigned int i = 0; i < source->pool.count; i++) {
+		if (source->pool.item[i].flags & NATXDP_POOL_STANDBY)
+			pools |= 1ull << i;
+	}
+	return pools;
+}
+
 bool source_is_inactive(const struct source *source)
 {
 	return !source->nat.config.active;

@@ -36,6 +36,7 @@ int source_refresh(struct source *source);
  * record. Returns 0 or -errno.
  */
 int source_set_standby(struct source *source, uint64_t pools);
+uint64_t source_standby(const struct source *source); /* as last read */
 
 /* The NAT was unloaded: its maps are only kept by whoever has them open. */
 bool source_is_inactive(const struct source *source);

@@ -16,6 +16,7 @@ enum {
 	WALK_LEAST = 64,
 	WALK_MOST = 32768, /* entries at a time: a millisecond */
 	EVICT = 16384,
+	BEHIND_MS = 250, /* for how long a count over all tags is good enough for who asks */
 	FLUSHES_MAX = 8,
 };
 
@@ -40,6 +41,8 @@ struct sync_peer {
 	uint64_t mark;
 	int64_t mark_began;
 	int64_t synced; /* it has all of before then; -1: not yet */
+	uint32_t behind;
+	int64_t behind_due;
 	struct flush flush[FLUSHES_MAX];
 };
 
@@ -360,9 +363,19 @@ void sync_remove_peer(struct sync *sync, int number)
 	end_flushes(&gone, INT64_MAX, -ENOTCONN);
 }
 
+static uint32_t behind(struct sync_peer *peer, int64_t now)
+{
+	if (now >= peer->behind_due) {
+		peer->behind = shadow_behind(peer->shadow);
+		peer->behind_due = now + BEHIND_MS;
+	}
+	return peer->behind + stream_put_count(peer->stream) - stream_acknowledged(peer->stream);
+}
+
 void sync_state(const struct sync *sync, int number, struct sync_state *state)
 {
-	const struct sync_peer *peer = peer_of(sync, number);
+	struct sync_peer *peer = peer_of(sync, number);
+	int64_t now = loop_monotonic_ms();
 
 	memset(state, 0, sizeof(*state));
 	state->lag_ms = -1;
@@ -371,10 +384,9 @@ void sync_state(const struct sync *sync, int number, struct sync_state *state)
 	state->connected = channel_is_open(sync->channel, number);
 	state->synced = state->connected && peer->synced >= 0;
 	state->known = shadow_known(peer->shadow);
-	state->behind = shadow_behind(peer->shadow) + stream_put_count(peer->stream) -
-			stream_acknowledged(peer->stream);
+	state->behind = behind(peer, now);
 	if (peer->synced >= 0)
-		state->lag_ms = loop_monotonic_ms() - peer->synced;
+		state->lag_ms = now - peer->synced;
 }
 
 int sync_flush(struct sync *sync, int number, sync_done done, void *ctx)

@@ -147,6 +147,27 @@ def upkeep_table(results: dict) -> str:
     return table(["what", "measured", "unit"], rows)
 
 
+def sync_table(results: dict) -> str:
+    rows: list[list[object]] = []
+    for name, r in of_kind(results, "sync"):
+        if name == "sync/rate":
+            what = f"{r['flows_per_second']:,} flows a second open, as many close: "
+            rows.append([what + "the owner", number(r["owner_percent"], 1), "% of a core"])
+            rows.append([what + "the standby", number(r["standby_percent"], 1), "% of a core"])
+            rows.append([what + "lag, median", number(r["lag_median_ms"]), "ms"])
+            rows.append([what + "lag, worst", number(r["lag_worst_ms"]), "ms"])
+            rows.append([what + "sent", number(r["bytes_per_record"], 1), "bytes a record"])
+        else:
+            what = f"full copy of {r['flows']:,} flows: "
+            rows.append([what + "time", number(r["seconds"], 1), "s"])
+            rows.append([what + "the owner", number(r["owner_cpu_seconds"], 1), "s of a core"])
+            rows.append([what + "the standby", number(r["standby_cpu_seconds"], 1), "s of a core"])
+            rows.append([what + "sent", number(r["bytes_per_flow"], 1), "bytes a flow"])
+            slower = 100 * (r["forward_ns_during"] / r["forward_ns_alone"] - 1)
+            rows.append([what + "a packet of the owner takes longer by", number(slower, 1), "%"])
+    return table(["what", "measured", "unit"], rows)
+
+
 def scale_table(results: dict) -> str:
     rows = []
     for name, measured in of_kind(results, "scale"):
@@ -197,6 +218,7 @@ TABLES: dict[str, tuple[str, Callable[[dict], str]]] = {
     "connect": ("TCP connect and close with sockets", connect_table),
     "ports": ("ports of one address to one destination", ports_table),
     "upkeep": ("expiry, dump, memory", upkeep_table),
+    "sync": ("replication", sync_table),
     "scale": ("one core and two, ns over an empty program", scale_table),
     "growth": (
         "more flows, ns over an empty program",

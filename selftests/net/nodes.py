@@ -55,9 +55,13 @@ class Node:
     def natxdp(self, *arguments: object, check: bool = True) -> subprocess.CompletedProcess:
         return self.ns.run(NATXDP, *arguments, "--pin-dir", self.pin_dir, check=check)
 
+    def external(self) -> list[int]:
+        """The slots in the order of the external addresses: not alike on both nodes."""
+        return list(range(len(PUBLIC)))[::1 if self.role == "nata" else -1]
+
     def load(self, *options: object) -> None:
-        external = ",".join(private(self.role, slot) for slot in range(len(PUBLIC)))
-        self.natxdp("load", "eth0", "--config", "/dev/null", "--external", external, *options)
+        addresses = ",".join(private(self.role, slot) for slot in self.external())
+        self.natxdp("load", "eth0", "--config", "/dev/null", "--external", addresses, *options)
 
     def unload(self) -> None:
         self.natxdp("unload", "--all", check=False)
@@ -90,7 +94,9 @@ class Node:
     def own(self, slots: int) -> None:
         """Bits; the others are standing by."""
         assert self.ask("own", slots) == {"result": 0}
-        assert self.ask("standby", slots ^ (1 << len(PUBLIC)) - 1) == {"result": 0}
+        standby = sum(1 << index for index, slot in enumerate(self.external())
+                      if not slots >> slot & 1)
+        assert self.ask("standby", standby) == {"result": 0}
 
     def state(self) -> dict:
         return self.ask("state", 0)

@@ -282,6 +282,36 @@ def test_mappings_go_with_their_flows(pair: Lab) -> None:
     assert mapping["flows"] == 2
 
 
+@pytest.mark.load("--max-flows", 40_000, "--profile", "rfc")
+def test_hairpin_flows(pair: Lab) -> None:
+    """From one inside host to the external end of another, by the same node."""
+    a, b = start(pair)
+    server = UdpServer(pair["s1"], 7150)
+    inside, other = (pair[role].socket(socket.AF_INET, socket.SOCK_DGRAM) for role in ("c1", "c2"))
+    for sock in inside, other:
+        sock.settimeout(10)
+        sock.sendto(b"first", (nodes.SERVER, 7150))
+        assert sock.recv(100) == b"first"
+    ports = [port for _, port, _ in server.seen]
+    inside.sendto(b"to the other", (nodes.private("nata", 0), ports[1]))
+    data, sender = other.recvfrom(100)
+    # the gateway shows the address as that of the internet
+    assert (data, sender) == (b"to the other", (nodes.PUBLIC[0], ports[0]))
+    a.flush()
+
+    def turned(node: Node) -> list[tuple]:
+        return [(flow["inside"], flow["external"]["port"], flow["destination"]["port"],
+                 flow["hairpin_to"]) for flow in node.flows() if flow["hairpin"]]
+
+    assert turned(a) == turned(b)
+    assert len(turned(a)) == 1
+    b.own(0b11)
+    nodes.move(pair, "natb")
+    inside.sendto(b"by the other node", (nodes.private("natb", 0), ports[1]))
+    assert other.recvfrom(100) == (b"by the other node", (nodes.PUBLIC[0], ports[0]))
+    assert b.stats("flows_opened") == 0
+
+
 def test_tcp_states(pair: Lab) -> None:
     """What a copy is in, is what the flow is in."""
     a, b = start(pair)
@@ -295,4 +325,5 @@ def test_tcp_states(pair: Lab) -> None:
         wait_until(lambda: states(a) == ["half-closed"], "half-closed", 5)
         wait_until(lambda: states(b) == ["half-closed"], "half-closed there, too", 20)
         far.close()
-    wait_until(lambda: states(b) == states(a) != ["half-closed"], "closing", 20)
+    wait_until(lambda: states(b) == states(a) != ["half-closed"],
+               f"closing: {states(a)}, {states(b)}", 40)
