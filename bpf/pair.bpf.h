@@ -110,6 +110,79 @@ __noinline int pair_claim(struct pair *p)
 	return in_slot < 0 ? in_slot : pair_finish(p, in_slot);
 }
 
+/* Not a group: all inside hosts use all addresses. */
+#define POOL_ANY 0xffffffffu
+
+/* Is the address for these inside hosts? */
+static __always_inline int pool_is_of(__u32 index, __u32 group)
+{
+	struct natxdp_pool *pool = bpf_map_lookup_elem(&ext_pool, &index);
+
+	return pool && pool->addr && pool->group == group;
+}
+
+static __always_inline __u32 pool_group(const struct natxdp_config *cfg, __be32 inside)
+{
+	struct natxdp_prefix key = { .bits = 32, .addr = inside };
+	__u32 *group;
+
+	if (!(cfg->features & NATXDP_POOL_GROUPS))
+		return POOL_ANY;
+	group = bpf_map_lookup_elem(&inside_nets, &key);
+	return group ? *group : 0;
+}
+
+struct pool_choice {
+	__u32 group, members, nth, at;
+};
+
+/* One step over the addresses (bpf_loop): which is the nth of the group? */
+static long pool_step(__u32 i, struct pool_choice *choice)
+{
+	if (!pool_is_of(i, choice->group))
+		return 0;
+	choice->at = i;
+	return choice->members++ == choice->nth;
+}
+
+static __always_inline __u32 pool_members(struct pool_choice *choice, __u32 count)
+{
+	choice->members = 0;
+	choice->nth = POOL_ANY;
+	bpf_loop(count, pool_step, choice, 0);
+	return choice->members;
+}
+
+/*
+ * The address that a host tries as its @n-th: those of its group, from one that its hash names,
+ * then, for a host of another zone, those of this one. Which of a group are here does not
+ * count: so an address that becomes active for others changes nothing for a host. Returns an
+ * index, or -1 if there are no more.
+ */
+__noinline int pool_candidate(__u32 hash, __u32 group, __u32 n)
+{
+	struct pool_choice choice = { .group = group };
+	struct natxdp_config *cfg = config_get();
+	__u32 count = cfg ? cfg->pool_count : 0, members;
+
+	if (group == POOL_ANY)
+		return n < count ? (hash % count + n) % count : -1;
+	members = pool_members(&choice, count);
+	if (n >= members) {
+		if (!group)
+			return -1;
+		n -= members;
+		choice.group = 0;
+		members = pool_members(&choice, count);
+		if (n >= members)
+			return -1;
+	}
+	choice.nth = (hash % members + n) % members;
+	choice.members = 0;
+	bpf_loop(count, pool_step, &choice, 0);
+	return choice.at;
+}
+
 /*
  * Find an external port for @p and insert it. Paired pooling (RFC 4787, REQ-2):
  * an inside host keeps its external address as long as that has ports.
@@ -120,22 +193,23 @@ __noinline int pair_allocate(hook_ctx *ctx, struct pair *p)
 {
 	struct natxdp_config *cfg = config_get();
 	struct natxdp_key seed = {};
-	__u32 count, first, i;
+	__u32 i, group, hash;
+	int index;
 
 	if (!p || !cfg)
 		return -EINVAL;
-	count = cfg->pool_count;
-	if (!count || count > NATXDP_POOL_MAX)
-		return -EADDRNOTAVAIL;
 	seed.saddr = p->out.key.saddr;
 	if (cfg->features & NATXDP_POOLING_ARBITRARY)
 		seed.daddr = bpf_get_prandom_u32();
-	first = (__u32)(port_hash(&seed) >> 32) % count;
+	hash = port_hash(&seed) >> 32;
+	group = pool_group(cfg, seed.saddr);
 	p->search.tried = 0;
+	p->search.slot = -EEXIST;
 	for (i = 0; i < NATXDP_POOL_MAX; i++) {
-		if (i >= count)
+		index = pool_candidate(hash, group, i);
+		if (index < 0)
 			break;
-		port_claim(ctx, &p->search, (first + i) % count);
+		port_claim(ctx, &p->search, index);
 		if (p->search.slot != -EEXIST)
 			break;
 	}

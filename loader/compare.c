@@ -79,8 +79,9 @@ static void describe_pool(const struct pool *pool, __be32 addr, char text[], siz
 	if (i < 0)
 		snprintf(text, size, "missing");
 	else
-		snprintf(text, size, "index %d, ports %u-%u%s", i, pool->item[i].port_min,
-			 pool->item[i].port_max,
+		snprintf(text, size, "index %d, ports %u-%u%s%.0u%s", i, pool->item[i].port_min,
+			 pool->item[i].port_max, pool->item[i].group ? ", group " : "",
+			 pool->item[i].group, /* nothing for 0 */
 			 pool->item[i].flags & NATXDP_POOL_DRAINING ? ", draining" : "");
 }
 

@@ -77,6 +77,31 @@ static void make_config(struct natxdp_config *config, const struct plan *plan,
 	set_dev_addrs(config, plan, pool);
 }
 
+/* The hosts of other zones are inside, too. */
+static int make_inside(struct contents *wanted, const struct settings *settings)
+{
+	struct prefix_list *nets = &wanted->inside_nets;
+	unsigned int at;
+
+	*nets = settings->inside_prefixes;
+	for (unsigned int i = 0; i < settings->standby.prefix_count; i++) {
+		const struct natxdp_prefix *prefix = &settings->standby.prefix[i].prefix;
+
+		for (at = 0; at < nets->count; at++) {
+			if (!memcmp(&nets->item[at], prefix, sizeof(*prefix)))
+				break;
+		}
+		if (at == NATXDP_PREFIXES_MAX)
+			return -E2BIG;
+		if (at == nets->count)
+			nets->item[nets->count++] = *prefix;
+		wanted->inside_group[at] = settings->standby.prefix[i].group;
+	}
+	if (settings->standby.count)
+		wanted->config.features |= NATXDP_POOL_GROUPS;
+	return 0;
+}
+
 int contents_make(struct contents *wanted, const struct contents *now,
 		  const bool used[NATXDP_POOL_MAX], const struct plan *plan)
 {
@@ -92,7 +117,9 @@ int contents_make(struct contents *wanted, const struct contents *now,
 		return ret;
 	make_config(&wanted->config, plan, &wanted->pool);
 	settings_host_ports(settings, &wanted->host_ports);
-	wanted->inside_nets = settings->inside_prefixes;
+	ret = make_inside(wanted, settings);
+	if (ret)
+		return ret;
 	wanted->no_nat_nets = *settings_no_nat(settings);
 	for (unsigned int i = 0; i < plan->dev_count; i++)
 		wanted->dev[i] = plan->dev[i].ifindex;

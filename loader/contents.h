@@ -32,6 +32,7 @@ struct contents {
 	struct natxdp_host_ports host_ports;
 	struct own_addr_list own;
 	struct prefix_list inside_nets;
+	__u32 inside_group[NATXDP_PREFIXES_MAX]; /* of each */
 	struct prefix_list no_nat_nets;
 	__u32 dev[NATXDP_DEVS_MAX]; /* ifindex; 0: none */
 };

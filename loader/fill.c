@@ -49,6 +49,15 @@ static int read_prefixes(int map, struct prefix_list *list)
 	return 0;
 }
 
+static void read_groups(int map, struct contents *contents)
+{
+	for (unsigned int i = 0; i < contents->inside_nets.count; i++) {
+		if (bpf_map_lookup_elem(map, &contents->inside_nets.item[i],
+					&contents->inside_group[i]))
+			contents->inside_group[i] = 0;
+	}
+}
+
 static void read_devs(int map, __u32 dev[NATXDP_DEVS_MAX])
 {
 	struct bpf_devmap_val value;
@@ -73,18 +82,22 @@ int nat_read(const struct nat *nat, struct contents *contents)
 	if (!ret)
 		ret = read_prefixes(map[NAT_MAP_inside_nets], &contents->inside_nets);
 	if (!ret)
+		read_groups(map[NAT_MAP_inside_nets], contents);
+	if (!ret)
 		ret = read_prefixes(map[NAT_MAP_no_nat_nets], &contents->no_nat_nets);
 	if (!ret)
 		read_devs(map[NAT_MAP_egress_devs], contents->dev);
 	return ret;
 }
 
-static int add_prefixes(int map, const struct prefix_list *list)
+/* @values: one a prefix; NULL: they mean nothing. */
+static int add_prefixes(int map, const struct prefix_list *list, const __u32 *values)
 {
-	__u32 value = 1;
+	const __u32 nothing = 0;
 
 	for (unsigned int i = 0; i < list->count; i++) {
-		if (bpf_map_update_elem(map, &list->item[i], &value, BPF_ANY))
+		if (bpf_map_update_elem(map, &list->item[i], values ? &values[i] : &nothing,
+					BPF_ANY))
 			return -errno;
 	}
 	return 0;
@@ -193,9 +206,9 @@ int nat_write(struct nat *nat, const struct contents *from, const struct content
 	if (!ret)
 		ret = add_own_addrs(map[NAT_MAP_own_addrs], &from->own, &to->own);
 	if (!ret)
-		ret = add_prefixes(map[NAT_MAP_no_nat_nets], &to->no_nat_nets);
+		ret = add_prefixes(map[NAT_MAP_no_nat_nets], &to->no_nat_nets, NULL);
 	if (!ret)
-		ret = add_prefixes(map[NAT_MAP_inside_nets], &to->inside_nets);
+		ret = add_prefixes(map[NAT_MAP_inside_nets], &to->inside_nets, to->inside_group);
 	if (!ret)
 		ret = write_config(nat, &from->config, &to->config);
 	if (!ret)

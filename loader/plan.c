@@ -100,28 +100,35 @@ int plan_iface(char name[IFNAMSIZ], const char *word, struct err *err)
 	return 0;
 }
 
+static void add_external(struct pool *pool, const struct settings *settings,
+			 const struct external *external)
+{
+	const struct port_range *ports = external->has_ports ? &external->ports :
+							       &settings->port_range;
+	struct natxdp_pool *item = &pool->item[pool->count++];
+
+	item->addr = external->addr;
+	item->port_min = ports->min;
+	item->port_max = ports->max;
+}
+
 int plan_pool(struct pool *pool, const struct settings *settings, __be32 first)
 {
 	const struct external_list *list = &settings->external;
+	const struct external only = { .addr = first };
 
 	memset(pool, 0, sizeof(*pool));
-	if (!list->count) {
-		pool->count = 1;
-		pool->item[0].addr = first;
-		pool->item[0].port_min = settings->port_range.min;
-		pool->item[0].port_max = settings->port_range.max;
-		return first ? 0 : -EADDRNOTAVAIL;
+	for (unsigned int i = 0; i < list->count; i++)
+		add_external(pool, settings, &list->item[i]);
+	if (!list->count)
+		add_external(pool, settings, &only);
+	for (unsigned int i = 0; i < settings->standby.count && pool->count < NATXDP_POOL_MAX;
+	     i++) {
+		add_external(pool, settings, &settings->standby.item[i].external);
+		pool->item[pool->count - 1].group = settings->standby.item[i].group;
+		pool->item[pool->count - 1].flags = NATXDP_POOL_STANDBY;
 	}
-	for (unsigned int i = 0; i < list->count; i++) {
-		const struct external *external = &list->item[i];
-		const struct port_range *ports = external->has_ports ? &external->ports :
-								       &settings->port_range;
-
-		pool->item[pool->count].addr = external->addr;
-		pool->item[pool->count].port_min = ports->min;
-		pool->item[pool->count++].port_max = ports->max;
-	}
-	return 0;
+	return list->count || first ? 0 : -EADDRNOTAVAIL;
 }
 
 int plan_make(struct plan *plan, const struct settings *settings, const char *iface,

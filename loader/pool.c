@@ -22,6 +22,15 @@ static struct natxdp_pool *free_place(struct pool *pool)
 	return pool->count < NATXDP_POOL_MAX ? &pool->item[pool->count++] : NULL;
 }
 
+/* Whether an address is here says the agent; a load decides for those that it moves. */
+static void keep_standby(struct natxdp_pool *item, const struct natxdp_pool *old)
+{
+	if (item->group != old->group)
+		return;
+	item->flags &= ~NATXDP_POOL_STANDBY;
+	item->flags |= old->flags & NATXDP_POOL_STANDBY;
+}
+
 int pool_merge(const struct pool *old, const struct pool *wanted, const bool used[NATXDP_POOL_MAX],
 	       struct pool *merged)
 {
@@ -34,7 +43,7 @@ int pool_merge(const struct pool *old, const struct pool *wanted, const bool use
 		merged->count = i + 1;
 		if (kept >= 0) {
 			merged->item[i] = wanted->item[kept];
-			merged->item[i].flags |= old->item[i].flags & NATXDP_POOL_STANDBY;
+			keep_standby(&merged->item[i], &old->item[i]);
 		} else if (old->item[i].addr && used[i]) {
 			merged->item[i] = old->item[i];
 			merged->item[i].flags |= NATXDP_POOL_DRAINING;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 #include "settings.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -13,6 +14,9 @@ const struct setting settings_table[] = {
 	{ "external", &kind_external, FIELD(external), "auto",
 	  "external addresses, each with the ports that it may use; auto is the first IPv4 "
 	  "address of the interface with port_range" },
+	{ "standby", &kind_standby, FIELD(standby), "none",
+	  "external addresses of other zones, and the inside hosts that have them there: they take "
+	  "flows of these hosts alone, and only while the agent says so" },
 	{ "inside", &kind_ifaces, FIELD(inside), "none",
 	  "interfaces of the inside hosts (two-armed); none is one-armed: one interface is both "
 	  "sides" },
@@ -160,6 +164,26 @@ static int check_ports(const struct natxdp_host_ports *host, const struct port_r
 		       what, ports->min, ports->max);
 }
 
+static int check_standby(const struct settings *settings, const struct external *standby,
+			 const struct natxdp_host_ports *host, struct err *err)
+{
+	char addr[INET_ADDRSTRLEN];
+
+	inet_ntop(AF_INET, &standby->addr, addr, sizeof(addr));
+	for (unsigned int i = 0; i < settings->external.count; i++) {
+		if (settings->external.item[i].addr == standby->addr)
+			return err_set(err, STATUS_CONFIG, EINVAL,
+				       "standby: %s: named in external, too: an address is of this "
+				       "zone or of another",
+				       addr);
+	}
+	if (settings->external.count + settings->standby.count > NATXDP_POOL_MAX)
+		return err_set(err, STATUS_CONFIG, EINVAL,
+			       "external and standby: more than %d addresses together",
+			       NATXDP_POOL_MAX);
+	return standby->has_ports ? check_ports(host, &standby->ports, "standby", err) : 0;
+}
+
 int settings_check(const struct settings *settings, struct err *err)
 {
 	struct natxdp_host_ports host;
@@ -176,6 +200,8 @@ int settings_check(const struct settings *settings, struct err *err)
 			ret = check_ports(&host, &settings->external.item[i].ports, "external",
 					  err);
 	}
+	for (unsigned int i = 0; !ret && i < settings->standby.count; i++)
+		ret = check_standby(settings, &settings->standby.item[i].external, &host, err);
 	return ret ? ret : profile_check(settings, err);
 }
 

@@ -17,6 +17,7 @@ struct err;
 
 struct settings {
 	struct external_list external;
+	struct standby_list standby;
 	struct iface_list inside;
 	struct prefix_list inside_prefixes;
 	struct prefix_list no_nat;

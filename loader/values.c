@@ -127,8 +127,7 @@ int parse_prefix(const char *text, struct natxdp_prefix *prefix, struct reason *
 	return 0;
 }
 
-/* ADDR or ADDR:MIN-MAX */
-static int parse_external(const char *text, struct external *external, struct reason *why)
+int parse_external(const char *text, struct external *external, struct reason *why)
 {
 	const char *colon = strchr(text, ':');
 	char addr[INET_ADDRSTRLEN] = "";
@@ -176,21 +175,28 @@ static int parse_external_list(const struct value_kind *kind, const char *text, 
 	return ret;
 }
 
+void print_external_item(const struct external *external, FILE *out)
+{
+	char addr[INET_ADDRSTRLEN];
+
+	inet_ntop(AF_INET, &external->addr, addr, sizeof(addr));
+	fputs(addr, out);
+	if (!external->has_ports)
+		return;
+	fputc(':', out);
+	print_ports_item(&external->ports, out);
+}
+
 static void print_external_list(const struct value_kind *kind, const void *field, FILE *out)
 {
 	const struct external_list *list = field;
-	char addr[INET_ADDRSTRLEN];
 
 	(void)kind;
 	if (!list->count)
 		fputs("auto", out);
 	for (unsigned int i = 0; i < list->count; i++) {
-		inet_ntop(AF_INET, &list->item[i].addr, addr, sizeof(addr));
-		fprintf(out, "%s%s", i ? ",\n\t" : "", addr);
-		if (list->item[i].has_ports) {
-			fputc(':', out);
-			print_ports_item(&list->item[i].ports, out);
-		}
+		fputs(i ? ",\n\t" : "", out);
+		print_external_item(&list->item[i], out);
 	}
 }
 

@@ -53,6 +53,24 @@ struct external_list {
 	struct external item[NATXDP_POOL_MAX];
 };
 
+/* Of addresses that other nodes have: each belongs to a group, from 1, and so do inside hosts. */
+enum { STANDBY_PREFIXES_MAX = 64 };
+
+struct standby {
+	struct external external;
+	uint32_t group;
+};
+
+struct standby_list {
+	unsigned int count;
+	struct standby item[NATXDP_POOL_MAX];
+	unsigned int prefix_count;
+	struct {
+		struct natxdp_prefix prefix;
+		uint32_t group;
+	} prefix[STANDBY_PREFIXES_MAX];
+};
+
 struct iface_list {
 	unsigned int count;
 	char name[NATXDP_DEVS_MAX - 1][IFNAMSIZ];
@@ -94,7 +112,8 @@ struct value_kind {
 extern const struct value_kind kind_external, kind_ifaces, kind_prefixes, kind_port_range,
 	kind_ports, kind_flows, kind_duration, kind_limit, kind_size, kind_path;
 
-extern const struct value_kind kind_bytes; /* bytes.c; a power of two, in uint32_t */
+extern const struct value_kind kind_standby; /* standby.c */
+extern const struct value_kind kind_bytes;   /* bytes.c; a power of two, in uint32_t */
 
 /* choices.c; those from kind_mapping on are struct by_class, the others uint32_t */
 /* kind_flag is kind_switch for keys whose option may stand alone */
@@ -113,6 +132,10 @@ int value_next_item(const char **cursor, char *item, size_t size, struct reason 
 /* Parsers that the filters of `natxdp flows` use as well. */
 int parse_prefix(const char *text, struct natxdp_prefix *prefix, struct reason *why);
 int parse_port(const char *text, uint16_t *port, struct reason *why);
+
+/* ADDR or ADDR:MIN-MAX */
+int parse_external(const char *text, struct external *external, struct reason *why);
+void print_external_item(const struct external *external, FILE *out);
 
 extern const char *const class_names[NATXDP_CLASSES];
 

@@ -59,6 +59,7 @@ enum natxdp_features {
 	NATXDP_POOLING_ARBITRARY = 1 << 1, /* an inside host may have several addresses */
 	NATXDP_INBOUND_REFRESH = 1 << 2,   /* packets from the outside keep a flow alive */
 	NATXDP_OTHER_PROTOCOLS = 1 << 3,   /* GRE, ESP, ...: translated by address alone */
+	NATXDP_POOL_GROUPS = 1 << 4,	   /* not all inside hosts use the same addresses */
 };
 
 /* Map config: BPF_MAP_TYPE_ARRAY, one element. */
@@ -99,7 +100,7 @@ struct natxdp_pool {
 	__u16 port_min;
 	__u16 port_max;
 	__u32 flags; /* enum natxdp_pool_flags */
-	__u32 reserved;
+	__u32 group; /* of the inside hosts that use it, see inside_nets */
 };
 
 /*
@@ -109,7 +110,12 @@ struct natxdp_pool {
  */
 #define NATXDP_OWN_ADDR 0xffffffffu
 
-/* Maps inside_nets and no_nat_nets: LPM_TRIE, value __u32, which means nothing. */
+/*
+ * Maps inside_nets and no_nat_nets: LPM_TRIE, value __u32. In inside_nets that is the group of
+ * the hosts: 0 are those of this node's own zone, the others use addresses that are
+ * mostly another node's, so that who moves here and back keeps the same. In no_nat_nets it
+ * means nothing.
+ */
 struct natxdp_prefix {
 	__u32 bits;
 	__be32 addr;

@@ -349,6 +349,11 @@ static void contradictions_are_found(void **state)
 	assert_int_equal(read_text("host_ports = 1-65535\n", &err), 0);
 	assert_true(settings_check(&now, &err) < 0);
 	assert_non_null(strstr(err.text, "port_range = 1024-60999"));
+	assert_int_equal(read_text("external = 192.0.2.1\nstandby = 192.0.2.1 for 10.1.0.0/16\n",
+				   &err),
+			 0);
+	assert_true(settings_check(&now, &err));
+	assert_non_null(strstr(err.text, "named in external, too"));
 	assert_int_equal(read_text("external = 192.0.2.1:22\n", &err), 0);
 	assert_true(settings_check(&now, &err) < 0);
 }
