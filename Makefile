@@ -57,6 +57,12 @@ package: ## install what is missing, build, and make the deb and the rpm in buil
 	@scripts/deps.sh build package
 	@+$(MAKE) --no-print-directory packages
 
+.PHONY: vpc
+vpc: ## install what is missing, build, and give a shell in a miniature VPC; NODES=ab
+	@scripts/deps.sh build demo test
+	@+$(MAKE) --no-print-directory programs vpctools
+	@/usr/bin/python3 -B selftests/vpc $(if $(NODES),--nodes $(NODES))
+
 .PHONY: lint
 lint: ## check format, static analysis and the rules of the tree
 	@scripts/deps.sh build lint
@@ -75,7 +81,7 @@ clean: ## remove everything that was built
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile mk/build.mk
 
-PROBING := $(filter-out deps arm64 test bench bench-doc demo package lambda lint fmt clean help,$(or $(MAKECMDGOALS),all))
+PROBING := $(filter-out deps arm64 test bench bench-doc demo vpc package lambda lint fmt clean help,$(or $(MAKECMDGOALS),all))
 ifneq ($(PROBING),)
 include mk/build.mk
 endif

@@ -85,7 +85,7 @@ USER_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard loader/*.c agent/*.c agent/
 # natxdp alone is built for other architectures
 AGENT_LIBRARIES := $(if $(filter build,$(OUT)),build/libnatxdp-aws.a)
 
-.PHONY: programs tests units benches install
+.PHONY: programs tests units benches vpctools install
 programs: $(SKELETONS) $(OUT)/libnatxdp.a $(AGENT_LIBRARIES) $(PROGRAMS)
 	@:
 tests: $(TEST_SKELETONS) $(UNIT_PROGRAMS) $(PROG_PROGRAMS) $(NET_PROGRAMS) $(VM_PROGRAMS) \
@@ -94,6 +94,8 @@ tests: $(TEST_SKELETONS) $(UNIT_PROGRAMS) $(PROG_PROGRAMS) $(NET_PROGRAMS) $(VM_
 	@:
 units: $(UNIT_PROGRAMS)
 	@NATXDP_BUILD=$(CURDIR)/$(OUT) NATXDP_EMULATOR="$(EMULATOR)" selftests/run unit
+vpctools: $(TEST_SKELETONS) $(VPC_PROGRAMS) $(addprefix $(OUT)/selftests/net/,xdp_pass udp_echo)
+	@:
 benches: $(TEST_SKELETONS) $(BENCH_PROGRAMS)
 	@:
 

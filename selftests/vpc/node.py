@@ -89,8 +89,11 @@ class Node:
 
     # ---- natxdp
 
+    def natxdp_command(self, *arguments: object) -> list[str]:
+        return [str(NATXDP), *map(str, arguments), "--pin-dir", str(self.pin_dir)]
+
     def natxdp(self, *arguments: object, check: bool = True) -> subprocess.CompletedProcess:
-        return self.ns.run(NATXDP, *arguments, "--pin-dir", self.pin_dir, check=check)
+        return self.ns.run(*self.natxdp_command(*arguments), check=check)
 
     def json(self, *arguments: object):
         return json.loads(self.natxdp(*arguments, "--json").stdout)
@@ -111,6 +114,9 @@ class Node:
 
     # ---- the agent
 
+    def natxdpd_command(self, *arguments: object) -> list[str]:
+        return [str(NATXDPD), "-c", str(self.dir / "natxdpd.conf"), *map(str, arguments)]
+
     def start_agent(self) -> None:
         file = self.dir / "natxdpd.conf"
         file.write_text("".join(f"{key} = {value}\n" for key, value in self.conf.items()))
@@ -118,7 +124,7 @@ class Node:
         self.log = open(self.dir / "log", "a")
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith("AWS_") and "proxy" not in name.lower()}
-        self.agent = self.ns.spawn(NATXDPD, "-c", file, stdout=self.log,
+        self.agent = self.ns.spawn(*self.natxdpd_command(), stdout=self.log,
                                    stderr=subprocess.STDOUT,
                                    env=environment | {"ASAN_OPTIONS": "detect_leaks=0"})
         wait_until(self.agent_answers, f"the agent of {self.name} answers", 30)

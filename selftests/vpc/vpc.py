@@ -17,6 +17,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "net"))
@@ -38,6 +39,8 @@ class Vpc:
     def __init__(self, plan: plans.Plan | None = None, **options: object) -> None:
         """options: those of Plan, e.g. nodes="ab"."""
         self.plan = plan or plans.Plan(**options)
+        self.echo = None  # load.Echo, where somebody wants to talk to it
+        self.cut_names: list[str] = []
         self.lab = Lab()
         try:
             self.build()
@@ -70,8 +73,8 @@ class Vpc:
         self.lab.stack.callback(self.health.stop)
 
     def power_on(self, agents: bool = True) -> None:
-        for node in self.nodes.values():
-            node.power_on(agents)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda node: node.power_on(agents), self.nodes.values()))
 
     def close(self) -> None:
         self.lab.close()
@@ -98,6 +101,12 @@ class Vpc:
         node.power_off()
         with self.cloud.world.lock:
             self.cloud.world.instances[node.zone.instance]["state"] = "stopped"
+
+    def power_on_again(self, name: str, agent: bool = True) -> None:
+        node = self.node_named(name)
+        with self.cloud.world.lock:
+            self.cloud.world.instances[node.zone.instance]["state"] = "running"
+        node.power_on(agent)
 
     def apply_checks(self, checks: dict[str, bool]) -> None:
         for name, on in checks.items():
@@ -152,6 +161,7 @@ class Vpc:
 
     def partition(self, one: str, other: str, both: bool = True) -> None:
         """Between two nodes, a node and "aws", or a node and the "internet"."""
+        self.cut_names.append(f"{one} {'<->' if both else '->'} {other}")
         if INTERNET in (one, other):
             self.router.cut_internet(self.addresses(other if one == INTERNET else one))
             return
@@ -168,6 +178,7 @@ class Vpc:
         self.partition(name, INTERNET)
 
     def heal(self) -> None:
+        self.cut_names.clear()
         self.router.heal()
 
     # ---- invariants
