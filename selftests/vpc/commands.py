@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import plan as plans
+import trace
 from load import TCP_PORTS, Echo, Load
 from vpc import AWS, INTERNET, Vpc
 
@@ -89,11 +90,11 @@ class Commands:
     def do_status(self) -> str:
         """who holds what, and how the nodes are"""
         zones = [["zone", "route table", "leads to", "elastic IP", "is with", "lease"]]
-        leases = self.leases()
+        leases = trace.leases(self.vpc)
         for zone in self.vpc.plan.nat_zones:
             route, eip = self.vpc.holders()[zone.letter]
             zones.append([zone.letter, zone.table, self.named(route), zone.public_ip,
-                          self.named(eip), leases.get(zone.name, "-")])
+                          self.named(eip), self.lease_text(leases.get(zone.letter))])
         nodes = [["node", "primary", "power", "agent", "health check", "flows"]]
         targets = self.vpc.cloud.world.target_groups[plans.TARGET_GROUP]["targets"]
         for node in self.vpc.nodes.values():
@@ -111,11 +112,9 @@ class Commands:
     def named(letter: str) -> str:
         return f"nat-{letter}" if letter else "nobody"
 
-    def leases(self) -> dict[str, str]:
-        items = self.vpc.cloud.world.tables[plans.LEASES]["items"]
-        plain = [{name: next(iter(value.values())) for name, value in item.items()}
-                 for item in items]
-        return {item["zone"]: f"{item.get('owner')} epoch {item.get('epoch')}" for item in plain}
+    @staticmethod
+    def lease_text(lease: dict | None) -> str:
+        return f"{lease['owner']}, epoch {lease['epoch']}, {lease['reason']}" if lease else "-"
 
     def cut_lines(self) -> list[str]:
         cuts = self.vpc.cut_names

@@ -31,3 +31,18 @@ def bare() -> Iterator[Vpc]:
         vpc.power_on(agents=False)
         yield served(vpc)
         vpc.assert_no_leak()
+
+
+@pytest.fixture
+def vpc(bare: Vpc) -> Iterator[Vpc]:
+    """What a test changes is put back."""
+    with bare.lab.scope():
+        yield bare
+        bare.restore()
+    # not before: what is made in the scope ends with it
+    for node in bare.nodes.values():
+        if node.on and Path(node.ns.path).exists():
+            node.rest_foreign_slots()
+        else:
+            node.power_off()
+            bare.power_on_again(node.name, agent=False)

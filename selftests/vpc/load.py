@@ -114,6 +114,10 @@ class Load(Talker):
     def mark(self) -> None:
         self.ask("mark")
 
+    def check(self) -> None:
+        """Only what is sent from now on counts as answered; gaps stay."""
+        self.ask("check")
+
     def settle(self, timeout: float = 30) -> Outcome:
         """Waits until each connection is answered or lost, and tells how it stands then."""
         try:

@@ -101,9 +101,14 @@ class Node:
     def load(self, agent: bool = True) -> None:
         options = [word for key, value in self.nat.items() for word in (f"--{key}", value)]
         self.natxdp("load", "eth0", *options)
+        if not agent:  # which would see to it
+            self.rest_foreign_slots()
+
+    def rest_foreign_slots(self) -> None:
+        """New flows only from the node's own elastic IP."""
         for other in self.vpc.plan.nat_zones:
-            if other != self.zone and not agent:  # which would see to it
-                self.natxdp("pools", "drain", self.zone.slot(other))
+            verb = "undrain" if other == self.zone else "drain"
+            self.natxdp("pools", verb, self.zone.slot(other))
 
     def flows(self, *filters: object) -> list[dict]:
         return self.json("flows", *filters)

@@ -19,7 +19,7 @@ from load import Echo, Load, Outcome, Probe
 from vpc import Vpc
 
 MOVE_LIMIT = 60  # seconds; the seed asks for about 60 at most
-READY_LIMIT = 60
+
 
 
 class Traffic:
@@ -58,8 +58,13 @@ class Traffic:
         time.sleep(0.3)
         wait_until(well, "the probes are answered again", timeout)
 
-    def settle(self, timeout: float = 60) -> dict[str, Outcome]:
-        return {name: load.settle(timeout) for name, load in self.loads.items()}
+    def settle(self, timeout: float) -> dict[str, Outcome]:
+        """What was answered before now does not count."""
+        end = time.monotonic() + timeout
+        for load in self.loads.values():
+            load.check()
+        return {name: load.settle(max(0, end - time.monotonic()))
+                for name, load in self.loads.items()}
 
     def stop(self) -> None:
         for talker in (*self.loads.values(), self.old, self.new):
@@ -98,28 +103,36 @@ def wait_holder(vpc: Vpc, zone: str, who: Callable[[str], bool], timeout: float)
 
 
 def run(vpc: Vpc, name: str, fault: Callable[[], None], zone: str = "a", *,
-        connections: int = 300, moves: bool = True, start: dict[str, str] | None = None) -> Result:
-    """moves: whether the zone has to go to another node."""
-    start = start or {letter: holders[0] for letter, holders in vpc.holders().items()}
-    traffic = Traffic(vpc, zone, connections)
-    traffic.mark()
+        connections: int = 300, moves: bool = True, traffic: Traffic | None = None,
+        patience: float = 60, watch: float = 5) -> Result:
+    """moves: whether the zone has to go to another node. patience: for what is stuck.
+
+    watch: seconds in which nothing may move, where nothing has to; long beside all timers
+    of detection. traffic: goes on afterwards.
+    """
+    start = {letter: holders[0] for letter, holders in vpc.holders().items()}
+    ours = traffic or Traffic(vpc, zone, connections)
+    ours.mark()
     began = time.time()
     fault()
     struck = time.time()
     if moves:
         wait_holder(vpc, zone, lambda letter: letter not in ("", start[zone]), MOVE_LIMIT)
-        traffic.wait_back(MOVE_LIMIT)
+        ours.wait_back(MOVE_LIMIT)
     else:
-        time.sleep(5)  # is long beside all timers of detection: nothing may move in it
-    outcomes = traffic.settle()
-    old, new = traffic.old.report(), traffic.new.report()
-    result = measure(vpc, name, began, struck, start, old, new, list(outcomes.values()))
-    traffic.stop()
+        time.sleep(watch)
+    outcomes = ours.settle(patience)
+    old, new = ours.old.report(), ours.new.report()
+    result = measure(vpc, name, (began, struck), start, old, new, list(outcomes.values()))
+    if not traffic:
+        ours.stop()
     return result
 
 
-def measure(vpc: Vpc, name: str, began: float, struck: float, start: dict[str, str], old: dict,
+def measure(vpc: Vpc, name: str, times: tuple[float, float], start: dict[str, str], old: dict,
             new: dict, outcomes: list[Outcome]) -> Result:
+    """times: when the fault began, and when it was done."""
+    began, struck = times
     calls = trace.moves(vpc, began)
     taker = calls[0].caller if calls else ""
     until = old["outage_from"] + old["outage_ms"] / 1e3

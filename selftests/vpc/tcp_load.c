@@ -4,11 +4,11 @@
  * every interval and wants the same bytes back before it sends the next one.
  *
  * Orders come on the standard input, a line each; each is answered by a line
- * of JSON. `open N` opens N more, `mark` forgets the gaps so far, `report`
- * tells about all connections, and the end of the input ends it. A gap is the
- * time from sending a message to having it back; one that is still waited for
- * counts as long as it lasts. A connection is answered if a message that was
- * sent after the mark is back.
+ * of JSON. `open N` opens N more, `report` tells about all connections, and the
+ * end of the input ends it. A gap is the time from sending a message to having
+ * it back; one that is still waited for counts as long as it lasts. A
+ * connection is answered if a message that was sent after the mark is back.
+ * `mark` is that mark, and forgets the gaps so far; `check` keeps them.
  */
 #include "tcp_load.h"
 
@@ -204,12 +204,13 @@ static void want_more(struct load *load, uint32_t more)
 	load->wanted += more;
 }
 
-static void mark(struct load *load)
+static void mark(struct load *load, bool forget_gaps)
 {
 	load->marked_at = load_now();
 	for (uint32_t i = 0; i < load->count; i++) {
-		load->connections[i].gap = 0;
 		load->connections[i].answered = false;
+		if (forget_gaps)
+			load->connections[i].gap = 0;
 	}
 }
 
@@ -226,8 +227,8 @@ static bool take_orders(struct load *load)
 	while ((line = strsep(&rest, "\n")) && *line) {
 		if (sscanf(line, "open %u", &number) == 1)
 			want_more(load, number);
-		else if (!strcmp(line, "mark"))
-			mark(load);
+		else if (!strcmp(line, "mark") || !strcmp(line, "check"))
+			mark(load, line[0] == 'm');
 		load_report(load, line);
 	}
 	return true;

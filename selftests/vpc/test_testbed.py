@@ -8,11 +8,10 @@ import socket
 import subprocess
 import time
 
-import botocore.session
 import plan as plans
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
+from calls import KEYS, associate, client, replace_route
 from capture import Capture, assert_checksums
 from lab import run, wait_until
 from load import UDP_PORT, Load, Probe
@@ -20,43 +19,6 @@ from vpc import Vpc
 
 S1, S2 = plans.SERVERS
 A, B, C = plans.Plan().zones
-KEYS = {"aws_access_key_id": "AKIDSTANDIN", "aws_secret_access_key": "secret/standin+key"}
-
-
-def client(vpc: Vpc, service: str):
-    """botocore's client, which is not ours."""
-    known = vpc.__dict__.setdefault("api_clients", {})
-    if service not in known:
-        known[service] = botocore.session.get_session().create_client(
-            service, region_name=plans.REGION, endpoint_url=vpc.cloud.local.url, **KEYS,
-            config=Config(retries={"max_attempts": 0}, proxies={}))
-    return known[service]
-
-
-def replace_route(vpc: Vpc, table: str, interface: str) -> None:
-    client(vpc, "ec2").replace_route(
-        RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NetworkInterfaceId=interface)
-
-
-def associate(vpc: Vpc, allocation: str, interface: str, private: str) -> None:
-    client(vpc, "ec2").associate_address(
-        AllocationId=allocation, NetworkInterfaceId=interface, PrivateIpAddress=private,
-        AllowReassociation=True)
-
-
-@pytest.fixture
-def vpc(bare: Vpc):
-    """What a test changes is put back."""
-    with bare.lab.scope():
-        yield bare
-        bare.cloud.api = bare.cloud.propagation = 0
-        bare.heal()
-        bare.cloud.settle()
-        bare.cloud.world.load(bare.plan.world())
-        bare.cloud.realize()
-        for node in bare.nodes.values():
-            bare.router.check(node.name, False)
-
 
 def asked(vpc: Vpc, client: str, address: str = S1, timeout: float = 2, size: int = 20) -> str:
     """The source that a server sees of a datagram, "" if nothing comes back."""

@@ -86,4 +86,4 @@ def leases(vpc) -> dict[str, dict]:
     """zone letter -> the item in the table, with plain values."""
     items = vpc.cloud.world.tables[plans.LEASES]["items"]
     plain = [{name: next(iter(value.values())) for name, value in item.items()} for item in items]
-    return {str(item["zone"])[-1]: item for item in plain if "zone" in item}
+    return {str(item["az"])[-1]: item for item in plain}

@@ -181,6 +181,17 @@ class Vpc:
         self.cut_names.clear()
         self.router.heal()
 
+    def restore(self) -> None:
+        """The account and the network as at the start; what is off stays off."""
+        self.cloud.api = self.cloud.propagation = 0
+        self.cloud.standin.faults.clear()
+        self.heal()
+        self.cloud.settle()
+        self.cloud.world.load(self.plan.world())
+        self.cloud.realize()
+        for node in self.nodes.values():
+            self.router.check(node.name, False)
+
     # ---- invariants
 
     def assert_no_leak(self) -> None:
