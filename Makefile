@@ -46,6 +46,17 @@ bench: ## install what is missing, build and run the benchmarks; T=NAME runs wha
 bench-doc: ## the tables and the plot of docs/performance.md from build/bench.json
 	@scripts/bench.sh --doc
 
+.PHONY: bench-ha
+bench-ha: ## install what is missing, build, and measure failovers; T="crash hand-over" RUNS=30 CONNECTIONS=300
+	@scripts/deps.sh build demo test
+	@+$(MAKE) --no-print-directory programs vpctools
+	@/usr/bin/python3 -B selftests/vpc/bench.py $(if $(RUNS),--runs $(RUNS)) \
+		$(if $(CONNECTIONS),--connections $(CONNECTIONS)) $(T)
+
+.PHONY: bench-ha-doc
+bench-ha-doc: ## the table of failovers in docs/performance.md from build/bench-ha.json
+	@/usr/bin/python3 -B selftests/vpc/bench.py --doc
+
 .PHONY: demo
 demo: ## install what is missing, build, and run traffic through a NAT; ARMS=1 KEEP=1
 	@scripts/deps.sh build demo
@@ -79,9 +90,9 @@ clean: ## remove everything that was built
 
 .PHONY: help
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile mk/build.mk
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile mk/build.mk
 
-PROBING := $(filter-out deps arm64 test bench bench-doc demo vpc package lambda lint fmt clean help,$(or $(MAKECMDGOALS),all))
+PROBING := $(filter-out deps arm64 test bench bench-doc bench-ha bench-ha-doc demo vpc package lambda lint fmt clean help,$(or $(MAKECMDGOALS),all))
 ifneq ($(PROBING),)
 include mk/build.mk
 endif

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+"""Nodes die, and connections live on with the same public address.
+
+In every failure: at most one node ends up with the route and the elastic IP of a zone, it is the
+one whose name stands in the lease, nothing goes back and forth, the zones of the others stay, and
+no byte comes back that was not sent. How long it takes is measured by `make bench-ha`; the limit
+here only tells seconds from never, on any machine.
+
+test-timeout: 300
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import plan as plans
+import pytest
+import scenario
+import trace
+from conftest import LONG
+from failures import FAILURES, cut_off_from_peers, go_home
+from fleet import Fleet
+from lab import wait_until
+from load import Load
+
+CONNECTIONS = 50_000 if LONG else 1_200
+INTERVAL = 8000 if LONG else 500  # ms between messages of a connection
+LIMIT_MS = 15_000  # beyond the time of the API
+API, PROPAGATION = 0.1, 0.2
+A, B, C = plans.Plan().zones
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Fleet]:
+    with Fleet() as vpc:
+        vpc.cloud.api, vpc.cloud.propagation = API, PROPAGATION
+        vpc.power_on()
+        vpc.traffic = scenario.Traffic(vpc, "a", CONNECTIONS, interval=INTERVAL)
+        yield vpc
+
+
+@pytest.fixture
+def fleet(running: Fleet) -> Iterator[Fleet]:
+    assert running.is_ready(), running.explain()
+    yield running
+    vpc = running
+    untranslated, leaked = vpc.untranslated.forget(), vpc.leaks.forget()
+    assert not leaked, f"left the VPC with a private source: {leaked[:3]}"
+    assert vpc.may_leak or not untranslated, f"left a NAT untranslated: {untranslated[:3]}"
+
+
+def check(vpc: Fleet, result: scenario.Result, moves: bool) -> None:
+    said = f"{result}\n{vpc.explain()}"
+    assert result.problems == [] and result.lost == 0, said
+    assert result.beyond_ms < LIMIT_MS, said
+    for zone, (route, eip) in result.holders.items():
+        assert route == eip != "", said
+        assert (route != zone) == (moves and zone == "a"), said
+        assert trace.leases(vpc)[zone]["owner"] == f"nat-{route}", said
+
+
+@pytest.mark.parametrize("name", [name for name, failure in FAILURES.items()
+                                  if failure.nodes == "abc"])
+def test_connections_survive(fleet: Fleet, name: str) -> None:
+    failure = FAILURES[name]
+    # until somebody notices, the kernel forwards what no program translates; the gateway drops it
+    fleet.may_leak = name == "wedged"
+    result = scenario.run(fleet, name, lambda: failure.strike(fleet, "a"), "a",
+                          traffic=fleet.traffic, moves=failure.moves, watch=3)
+    check(fleet, result, failure.moves)
+    failure.undo(fleet, "a")
+    go_home(fleet, "a")
+
+
+def test_new_connections_while_another_node_has_the_zone(fleet: Fleet) -> None:
+    """They work at once, from the elastic IPs that are with that node."""
+    fleet.may_leak = False
+    fleet.nodes["a"].crash()
+    scenario.wait_holder(fleet, "a", lambda letter: letter not in ("", "a"), 60)
+    fleet.traffic.wait_back(60)
+    load = Load(fleet.clients["a2"], fleet.traffic.server, interval=50)
+    load.open(50)
+    load.mark()
+    outcome = load.settle(60)
+    load.stop()
+    assert outcome.open == 50 and outcome.survived, fleet.explain()
+    taker = fleet.holders()["a"][0]
+    theirs = {zone.public_ip for zone in (A, B, C) if fleet.holders()[zone.letter][1] == taker}
+    assert set(outcome.public) <= theirs
+    FAILURES["crash"].undo(fleet, "a")
+    go_home(fleet, "a")
+
+
+def test_a_slow_and_throttling_api(fleet: Fleet) -> None:
+    fleet.may_leak = False
+    faults = fleet.cloud.standin.faults
+    faults.add(action="ReplaceRoute", error="RequestLimitExceeded", status=503, times=2)
+    faults.add(action="AssociateAddress", delay=1.0, times=1)
+    try:
+        result = scenario.run(fleet, "slow AWS", lambda: fleet.nodes["a"].crash(), "a",
+                              traffic=fleet.traffic)
+        check(fleet, result, True)
+    finally:
+        faults.clear()
+    FAILURES["crash"].undo(fleet, "a")
+    go_home(fleet, "a")
+
+
+CUTS = {
+    "a from b": lambda vpc: vpc.partition("a", "b"),
+    "b does not hear a": lambda vpc: vpc.partition("a", "b", both=False),
+    "a from aws": lambda vpc: vpc.partition("a", "aws"),
+    "all from all": lambda vpc: [vpc.partition(*pair) for pair in ("ab", "ac", "bc")],
+    "all from aws": lambda vpc: [vpc.partition(node, "aws") for node in "abc"],
+    "a from its peers and aws": lambda vpc: (cut_off_from_peers(vpc, "a"),
+                                             vpc.partition("a", "aws")),
+}
+
+
+@pytest.mark.parametrize("name", CUTS)
+def test_no_split_brain(fleet: Fleet, name: str) -> None:
+    """The clients reach all nodes all the time: nothing may be lost, whoever holds what."""
+    fleet.may_leak = False
+    since = time.time()
+    start = {zone: holders[0] for zone, holders in fleet.holders().items()}
+    fleet.traffic.mark()
+    CUTS[name](fleet)
+    time.sleep(8 if LONG else 3)
+    fleet.cloud.settle()
+    held = fleet.holders()
+    assert not trace.flip_flops(fleet, since, start), fleet.explain()
+    assert all(route == eip != "" for route, eip in held.values()), (held, fleet.explain())
+    leases = trace.leases(fleet)
+    assert {zone: f"nat-{pair[0]}" for zone, pair in held.items()} == {
+        zone: lease["owner"] for zone, lease in leases.items()}, fleet.explain()
+    for outcome in fleet.traffic.settle(60).values():
+        assert outcome.survived, (outcome, fleet.explain())
+    fleet.heal()
+    for zone in "abc":
+        wait_until(lambda: fleet.is_ready(home=False), "all are in sync again", 60)
+        if fleet.holders()[zone][0] != zone:
+            go_home(fleet, zone)
+    assert fleet.is_ready(), fleet.explain()
+
+
+def test_a_zone_is_lost_with_two_nodes() -> None:
+    with Fleet(nodes="ab") as vpc:
+        vpc.cloud.api, vpc.cloud.propagation = API, PROPAGATION
+        vpc.power_on()
+        failure = FAILURES["az-loss"]
+        result = scenario.run(vpc, failure.name, lambda: failure.strike(vpc, "a"), "a",
+                              connections=300)
+        check(vpc, result, True)
+        vpc.assert_no_leak()
