@@ -48,6 +48,7 @@ enum bring_by { BRING_BY_PACKET, BRING_BY_PROCESS, BRING_BY };
 struct bring_work {
 	struct natxdp_flow out;
 	struct natxdp_flow in;
+	struct natxdp_key reverse;
 	struct natxdp_home home;
 };
 
@@ -157,7 +158,6 @@ static __always_inline __u32 bring_due(const struct bring_work *w, __u32 now)
 static __always_inline int bring_read(struct bring_work *w, const struct natxdp_flow *f)
 {
 	struct natxdp_flow *peer;
-	struct natxdp_key reverse;
 
 	w->out = *f;
 	if (!is_live(&w->out.key) || w->out.flags & NATXDP_FLOW_INBOUND)
@@ -168,8 +168,8 @@ static __always_inline int bring_read(struct bring_work *w, const struct natxdp_
 	if (!peer)
 		return -ENOENT;
 	w->in = *peer;
-	natxdp_reverse_key(&w->out, &reverse);
-	return w->in.key.word[0] == reverse.word[0] && w->in.key.word[1] == reverse.word[1] ?
+	natxdp_reverse_key(&w->out, &w->reverse);
+	return w->in.key.word[0] == w->reverse.word[0] && w->in.key.word[1] == w->reverse.word[1] ?
 		       0 :
 		       -ENOENT;
 }
@@ -273,6 +273,84 @@ __noinline __u32 bring_by_packet(const struct natxdp_key *key)
 			return slot;
 	}
 	return NATXDP_SLOT_NONE;
+}
+
+/* The key that an ICMP error has asked for; deep in the stack, where nothing can be brought. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct natxdp_key);
+} bring_wish SEC(".maps");
+
+static __always_inline void bring_later(const struct natxdp_key *key)
+{
+	__u32 zero = 0;
+
+	if (before.groups)
+		bpf_map_update_elem(&bring_wish, &zero, key, BPF_ANY);
+}
+
+/* Bring what was wished for with this packet. Returns its slot or NATXDP_SLOT_NONE. */
+__noinline __u32 bring_wished(void)
+{
+	struct natxdp_key *wish, key;
+	__u32 zero = 0;
+
+	wish = bpf_map_lookup_elem(&bring_wish, &zero);
+	if (!wish || !wish->proto)
+		return NATXDP_SLOT_NONE;
+	key = *wish;
+	wish->word[1] = 0;
+	return bring_by_packet(&key);
+}
+
+/* Bring the mapping of which @key finds the outbound or the inbound entry. */
+__noinline int bring_invitation(const struct natxdp_key *key)
+{
+	struct natxdp_flow *f;
+	__u32 from;
+
+	if (!key)
+		return -EINVAL;
+	from = before_find(key);
+	f = from == NATXDP_SLOT_NONE ? NULL : before_at(from);
+	if (!f)
+		return -ENOENT;
+	return bring_entry(f->flags & NATXDP_FLOW_INBOUND ? f->peer : from, BRING_BY_PACKET);
+}
+
+/*
+ * What a packet without a flow may need to open one: the mapping of its inside
+ * end and who may send to that, or those of the external end that it goes to.
+ * Here, because there is no stack for it where they are looked for.
+ */
+__noinline int bring_for_open(const struct natxdp_key *packet)
+{
+	struct natxdp_key key;
+	struct natxdp_flow *f;
+	__u32 slot;
+
+	if (!packet)
+		return -EINVAL;
+	mapping_key(packet, 0, &key);
+	bring_invitation(&key);
+	slot = flow_find(&key);
+	key.daddr = packet->daddr;
+	bring_invitation(&key);
+	key = *packet; /* as open_invitation() */
+	key.saddr = 0;
+	key.sport = 0;
+	key.side = packet->side ? NATXDP_SIDE_OUTSIDE : NATXDP_SIDE_SINGLE;
+	key.tenant = NATXDP_TENANT_MAPPING;
+	bring_invitation(&key);
+	key.saddr = packet->saddr;
+	bring_invitation(&key);
+	f = slot == NATXDP_SLOT_NONE ? NULL : flow_at(slot);
+	if (!f)
+		return 0;
+	key.saddr = f->new_saddr; /* another inside host knows it by that */
+	return bring_invitation(&key);
 }
 
 static __always_inline __u32 bring_find(const struct natxdp_key *key)

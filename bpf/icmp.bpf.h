@@ -201,10 +201,12 @@ __noinline int icmp_error(hook_ctx *ctx, __u32 side)
 		return not_opened(NATXDP_DROP_CHECKSUM);
 	if (icmp_error_key(&e, &key))
 		return not_opened(NATXDP_DROP_ICMP);
-	slot = bring_find(&key);
+	slot = flow_find(&key);
 	f = slot == NATXDP_SLOT_NONE ? NULL : flow_at(slot);
-	if (!f)
+	if (!f) {
+		bring_later(&key);
 		return not_opened(icmp_error_unknown(ctx, &key));
+	}
 	icmp_translate(&e, f);
 	return slot;
 }

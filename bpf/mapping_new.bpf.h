@@ -3,7 +3,6 @@
 #ifndef NATXDP_MAPPING_NEW_BPF_H
 #define NATXDP_MAPPING_NEW_BPF_H
 
-#include "bring.bpf.h"
 #include "mapping.bpf.h"
 #include "pair.bpf.h"
 
@@ -71,7 +70,7 @@ __noinline int mapping_get(hook_ctx *ctx, const struct natxdp_key *flow)
 		return -EINVAL;
 	mapping_key(flow, 0, &key);
 	for (tries = 0; tries < 2; tries++) {
-		slot = bring_find(&key);
+		slot = flow_find(&key);
 		if (slot >= 0 && mapping_hold(slot, &key))
 			return slot;
 		mapping_init(p, &key);
@@ -96,7 +95,7 @@ __noinline int mapping_let_in(const struct natxdp_key *flow, const struct natxdp
 		return -EINVAL;
 	mapping_key(flow, flow->daddr, &key);
 	for (tries = 0; tries < 2; tries++) {
-		slot = bring_find(&key);
+		slot = flow_find(&key);
 		if (slot >= 0)
 			mapping_outlived(slot, external, ticks_now());
 		if (slot >= 0 && mapping_hold(slot, &key))

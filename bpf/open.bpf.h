@@ -7,7 +7,6 @@
 #ifndef NATXDP_OPEN_BPF_H
 #define NATXDP_OPEN_BPF_H
 
-#include "bring.bpf.h"
 #include "classify.bpf.h"
 #include "hosts.bpf.h"
 #include "mapping_new.bpf.h"
@@ -257,7 +256,7 @@ static __always_inline struct natxdp_flow *open_invitation(const struct natxdp_k
 	in.sport = port;
 	in.side = key->side ? NATXDP_SIDE_OUTSIDE : NATXDP_SIDE_SINGLE;
 	in.tenant = NATXDP_TENANT_MAPPING;
-	slot = bring_find(&in);
+	slot = flow_find(&in);
 	return slot == NATXDP_SLOT_NONE ? NULL : flow_at(slot);
 }
 

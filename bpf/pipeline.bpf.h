@@ -248,6 +248,8 @@ static __always_inline int miss(hook_ctx *ctx, const struct packet *pkt,
 	slot = before.groups ? bring_by_packet(key) : NATXDP_SLOT_NONE;
 	if (slot != NATXDP_SLOT_NONE)
 		return slot;
+	if (before.groups)
+		bring_for_open(key);
 	if (before_has(key)) /* there is no room for it here; it must not end as unknown */
 		return not_opened(NATXDP_DROP_TABLE_FULL);
 	req = bpf_map_lookup_elem(&open_request, &zero);
@@ -263,6 +265,16 @@ static __always_inline int miss(hook_ctx *ctx, const struct packet *pkt,
 	return flow_open(ctx, req);
 }
 
+/* As icmp_error(); its flow may have to be brought first. */
+static __always_inline int error_find(hook_ctx *ctx, enum natxdp_side side)
+{
+	int slot = icmp_error(ctx, side);
+
+	if (before.groups && slot < 0 && bring_wished() != NATXDP_SLOT_NONE)
+		slot = icmp_error(ctx, side);
+	return slot;
+}
+
 static __always_inline int natxdp(hook_ctx *ctx, enum natxdp_side side)
 {
 	struct natxdp_key key = { .side = side };
@@ -275,7 +287,7 @@ static __always_inline int natxdp(hook_ctx *ctx, enum natxdp_side side)
 	if (pkt.kind <= PACKET_BARE)
 		slot = flow_find_fast(&key);
 	else if (pkt.kind == PACKET_ERROR)
-		slot = icmp_error(ctx, side);
+		slot = error_find(ctx, side);
 	else if (pkt.kind == PACKET_FRAGMENT)
 		slot = frag_find(ctx, &key);
 	else

@@ -131,6 +131,9 @@ const volatile struct natxdp_geometry before; /* there is none */
 #define bring_find flow_find
 #define bring_by_packet flow_find
 #define before_has(key) 0
+#define bring_later(key)
+#define bring_for_open(key)
+#define bring_wished() NATXDP_SLOT_NONE
 
 static __always_inline int sweep_home(const struct natxdp_key *key, __u32 now)
 {

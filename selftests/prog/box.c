@@ -168,6 +168,8 @@ static void choose_programs(struct natxdp_bpf *bpf, const struct box_options *o)
 	bool two_armed = o->two_armed;
 
 	bpf_program__set_autoload(bpf->progs.natxdp_insert, o->inserter);
+	bpf_program__set_autoload(bpf->progs.natxdp_bring, false);
+	bpf_program__set_autoload(bpf->progs.natxdp_carry, o->inserter);
 	bpf_program__set_autoload(bpf->progs.natxdp_single, !two_armed);
 	bpf_program__set_autoload(bpf->progs.natxdp_inside, two_armed);
 	bpf_program__set_autoload(bpf->progs.natxdp_outside, two_armed);
@@ -310,6 +312,11 @@ static void check_accounts(struct box *box)
 void box_close(struct box *box)
 {
 	check_accounts(box);
+	box_forget(box);
+}
+
+void box_forget(struct box *box)
+{
 	bpf_xdp_detach(box->outside_ifindex, 0, NULL);
 	if (bpf_program__autoload(box->bpf->progs.natxdp_inside))
 		bpf_xdp_detach(box->inside_ifindex, 0, NULL);

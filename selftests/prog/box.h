@@ -35,7 +35,7 @@ struct box_options {
 	uint32_t limit_flows, limit_rate;
 	uint32_t mss_clamp;
 	bool inactive;
-	bool inserter; /* natxdp_insert is loaded too */
+	bool inserter; /* natxdp_insert and natxdp_carry are loaded too */
 };
 
 struct box;
@@ -56,6 +56,7 @@ extern const uint8_t box_host_mac[6], box_in_mac[6], box_out_mac[6], box_router_
 struct box *box_open(const struct box_options *options); /* asserts that it works */
 /* Asserts that packets in = forwarded + passed + answered + dropped, and the like for flows. */
 void box_close(struct box *box);
+void box_forget(struct box *box); /* asserts nothing */
 
 void box_run_raw(struct box *box, enum box_side side, const void *data, size_t len,
 		 struct output *out);

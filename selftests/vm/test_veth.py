@@ -70,3 +70,17 @@ def test_reload_keeps_flows(nat: Guest) -> None:
     after = natxdp(nat, "flows --proto udp")
     assert {flow["external"]["port"] for flow in after} == {flow["external"]["port"] for flow in before}
     nat.run(f"ip netns exec client talk tcp {SERVER} {PORT} 50000")
+
+
+def test_upgrade_to_another_size_keeps_flows(nat: Guest) -> None:
+    """New tables, the gate and its timer, and bpffs that exchanges two directories."""
+    before = natxdp(nat, "flows")
+    nat.run(f"ip netns exec client busybox ping -c 400 -i 0.05 -W 10 {SERVER} >/tmp/ping 2>&1 &")
+    nat.run(f"{IN_NAT} natxdp load eth0 --inside eth1 --max-flows 20000")
+    assert natxdp(nat, "status")["flows"]["max"] == 20000
+    after = natxdp(nat, "flows")
+    keys = ("proto", "inside", "external", "destination")
+    assert {str([f[k] for k in keys]) for f in before} <= {str([f[k] for k in keys]) for f in after}
+    assert nat.run("ls /sys/fs/bpf/natxdp").output.split() == ["flows", "insert", "links", "maps"]
+    nat.run(f"ip netns exec client talk tcp {SERVER} {PORT} 50000")
+    nat.wait_until("grep -q ' 0% packet loss' /tmp/ping")
