@@ -11,18 +11,25 @@
 #include "recall.h"
 #include "lastload.h"
 #include "verify.h"
+#include "wire.h"
 
 struct arguments {
 	struct options options;
 	bool repair;
+	bool probe;
+	struct wire wire;
 };
 
-enum { KEY_REPAIR = 'r' };
+enum { KEY_REPAIR = 'r', KEY_PROBE = 'p' };
 
 static const struct argp_option own_options[] = {
 	{ "repair", KEY_REPAIR, NULL, 0,
 	  "where it differs from what was asked for, load again as it was loaded (every flow goes "
 	  "on), and verify that",
+	  1 },
+	{ "probe", KEY_PROBE, "ADDR[:PORT]", 0,
+	  "also send a packet over the wire to this target, and wait for its answer: an echo "
+	  "request, or with a port a SYN",
 	  1 },
 	{ 0 },
 };
@@ -37,7 +44,8 @@ static const char doc[] =
 	"translate.\v"
 	"Examples:\n"
 	"  natxdp verify\n"
-	"  natxdp verify --repair --json";
+	"  natxdp verify --repair --json\n"
+	"  natxdp verify --probe 192.0.2.53:443    through the NAT to a server and back";
 
 static const char *const kind_names[] = {
 	[FINDING_OK] = "ok",
@@ -50,13 +58,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *arguments = state->input;
 
-	(void)arg;
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &arguments->options;
 		return 0;
 	case KEY_REPAIR:
 		arguments->repair = true;
+		return 0;
+	case KEY_PROBE:
+		if (!wire_parse(&arguments->wire, arg))
+			argp_error(state, "--probe %s: needs an IPv4 address, or ADDR:PORT", arg);
+		arguments->probe = true;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -119,7 +131,8 @@ static int conclude(const struct verification *verification, struct err *err)
 	return 0;
 }
 
-static int repair(struct verification *verification, const char *pin_dir, struct err *err)
+static int repair(struct verification *verification, const char *pin_dir, struct wire *wire,
+		  struct err *err)
 {
 	struct lastload last;
 	int ret;
@@ -129,7 +142,7 @@ static int repair(struct verification *verification, const char *pin_dir, struct
 		return ret;
 	ret = load_again(&last, err);
 	lastload_free(&last);
-	return ret ? ret : verify(verification, pin_dir, err);
+	return ret ? ret : verify(verification, pin_dir, wire, err);
 }
 
 int cmd_verify(int argc, char **argv, struct err *err)
@@ -138,6 +151,7 @@ int cmd_verify(int argc, char **argv, struct err *err)
 	const struct argp argp = { own_options, parse, NULL, doc, children, NULL, NULL };
 	struct arguments arguments = { 0 };
 	struct verification *verification;
+	struct wire *wire;
 	char pin_dir[PIN_DIR_MAX];
 	bool repaired = false;
 	int ret;
@@ -151,9 +165,10 @@ int cmd_verify(int argc, char **argv, struct err *err)
 	verification = malloc(sizeof(*verification));
 	if (!verification)
 		return err_set(err, STATUS_SYSTEM, ENOMEM, "out of memory");
-	ret = verify(verification, pin_dir, err);
+	wire = arguments.probe ? &arguments.wire : NULL;
+	ret = verify(verification, pin_dir, wire, err);
 	if (!ret && arguments.repair && verification_worst(verification) >= FINDING_DRIFT) {
-		ret = repair(verification, pin_dir, err);
+		ret = repair(verification, pin_dir, wire, err);
 		repaired = !ret;
 	}
 	if (ret)

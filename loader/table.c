@@ -106,6 +106,25 @@ bool table_next(struct table *table, struct flow_view *view)
 	return false;
 }
 
+bool table_find(const struct table *table, const struct natxdp_geometry *geometry,
+		const struct natxdp_key *key, struct flow_view *view)
+{
+	struct natxdp_home home;
+
+	natxdp_home(geometry, key, &home);
+	for (int i = 0; i < NATXDP_CHOICES * NATXDP_GROUP_SLOTS; i++) {
+		view->slot = home.group[i / NATXDP_GROUP_SLOTS] * NATXDP_GROUP_SLOTS +
+			     i % NATXDP_GROUP_SLOTS;
+		if (view->slot >= table->count ||
+		    !copy_entry(&table->entries[view->slot], &view->out) ||
+		    !same_key(&view->out.key, key))
+			continue;
+		find_peer(table, view);
+		return true;
+	}
+	return false;
+}
+
 void table_rewind(struct table *table)
 {
 	table->next = 0;

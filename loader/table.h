@@ -54,6 +54,10 @@ bool table_next_any(struct table *table, struct flow_view *view);
 bool table_next_until(struct table *table, uint32_t end, struct flow_view *view);
 void table_rewind(struct table *table);
 
+/* The flow whose outbound entry has this key. */
+bool table_find(const struct table *table, const struct natxdp_geometry *geometry,
+		const struct natxdp_key *key, struct flow_view *view);
+
 bool flow_view_is_mapping(const struct flow_view *view);
 
 /*

@@ -25,6 +25,7 @@
 #include "settings.h"
 #include "sysctl.h"
 #include "watcher.h"
+#include "wire.h"
 
 enum {
 	SWEEP_MS = 200, /* a tick is due every 2 ms */
@@ -33,6 +34,7 @@ enum {
 
 /* What one verification works with. Large: on the heap. */
 struct verifier {
+	struct wire *wire; /* NULL: none is wanted */
 	struct verification *result;
 	const char *pin_dir;
 	bool watcher_wanted;
@@ -341,6 +343,33 @@ static void check_packet(struct verifier *v)
 	    probe.via_kernel ? " (by the kernel: the neighbour is not known yet)" : "");
 }
 
+/* A target that does not answer may be to blame itself: still, it was asked for. */
+static void check_wire(struct verifier *v)
+{
+	char target[INET_ADDRSTRLEN], external[INET_ADDRSTRLEN];
+	struct wire *wire = v->wire;
+	struct finding *f;
+	struct probe probe;
+
+	inet_ntop(AF_INET, &wire->target, target, sizeof(target));
+	if (!probe_choose(&probe, &v->found)) {
+		f = find(v, FINDING_NOTE, "wire", target);
+		say(f->found, "no inside address is free for a test packet");
+		return;
+	}
+	wire->inside = probe.inside;
+	if (wire_run(wire, &v->instance, &v->nat, &v->plan)) {
+		f = find(v, FINDING_BROKEN, "wire", target);
+		say(f->found, "%s", wire->why);
+		say(f->needed, "an answer of the target");
+		return;
+	}
+	f = find(v, FINDING_OK, "wire", target);
+	inet_ntop(AF_INET, &wire->external, external, sizeof(external));
+	say(f->found, "it answered %s:%u within %u ms, and the answer was translated back", external,
+	    ntohs(wire->external_port), wire->ms);
+}
+
 static bool has_word(const struct lastload *last, const char *word)
 {
 	for (int i = 0; i < last->argc; i++) {
@@ -396,10 +425,13 @@ static int check_all(struct verifier *v, struct err *err)
 	check_sweep(v);
 	check_watcher(v);
 	check_packet(v);
+	if (v->wire)
+		check_wire(v);
 	return 0;
 }
 
-int verify(struct verification *verification, const char *pin_dir, struct err *err)
+int verify(struct verification *verification, const char *pin_dir, struct wire *wire,
+	   struct err *err)
 {
 	struct verifier *v = calloc(1, sizeof(*v));
 	int ret;
@@ -409,6 +441,7 @@ int verify(struct verification *verification, const char *pin_dir, struct err *e
 	memset(verification, 0, sizeof(*verification));
 	v->result = verification;
 	v->pin_dir = pin_dir;
+	v->wire = wire;
 	nat_init(&v->nat);
 	ret = check_all(v, err);
 	nat_close(&v->nat);

@@ -32,8 +32,14 @@ struct verification {
 	struct finding item[FINDINGS_MAX];
 };
 
-/* Returns 0 whatever was found, or -errno if it could not even be looked at. */
-int verify(struct verification *verification, const char *pin_dir, struct err *err);
+struct wire;
+
+/*
+ * Returns 0 whatever was found, or -errno if it could not even be looked at.
+ * @wire: a target for a packet over the wire, or NULL.
+ */
+int verify(struct verification *verification, const char *pin_dir, struct wire *wire,
+	   struct err *err);
 
 /* The worst that was found. */
 enum finding_kind verification_worst(const struct verification *verification);

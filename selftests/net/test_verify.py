@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import topology
 from lab import Lab, wait_until
-from probes import UdpServer, echoed, udp_client
+from probes import UdpServer, echoed, listener, udp_client
 
 PORT = 9000
 
@@ -20,6 +20,10 @@ def verify(lab: Lab, *options: str) -> tuple[int, dict]:
 
 def findings(report: dict, result: str) -> list[tuple[str, str]]:
     return [(c["check"], c["what"]) for c in report["checks"] if c["result"] == result]
+
+
+def gateway_of(lab: Lab) -> str:
+    return lab["nat"].ip("route show default").split("via ")[1].split()[0]
 
 
 def map_path(lab: Lab, name: str) -> str:
@@ -54,6 +58,42 @@ def test_well(any_lab: Lab) -> None:
     assert flow["destination"]["port"] == 9
     assert flow["external"]["address"] == any_lab.external
     assert (flow["out"]["packets"], flow["in"]["packets"]) == (2, 2)
+
+
+def of_wire(report: dict) -> dict:
+    [found] = [check for check in report["checks"] if check["check"] == "wire"]
+    return found
+
+
+def test_probe_over_the_wire(any_lab: Lab) -> None:
+    """An echo, a handshake and a refusal are answers; they come back to the reserved flow."""
+    server = any_lab.server
+    # in two arms the first packet of all waits for ARP, by the kernel; one arm has to know it
+    any_lab["nat"].run("ping", "-c", 1, "-W", 5, gateway_of(any_lab))
+    with listener(any_lab["s1"], PORT) as listening:
+        for target in (server, f"{server}:{PORT}", f"{server}:{PORT + 1}"):
+            code, report = verify(any_lab, "--probe", target)
+            assert code == 0, report
+            found = of_wire(report)
+            assert (found["result"], found["what"]) == ("ok", server)
+            assert f"it answered {any_lab.external}:" in found["found"]
+        flows = [f for f in any_lab.box.flows() if f["destination"]["address"] == server]
+        assert {f["inside"]["address"] for f in flows} == {"10.255.255.254"}
+        assert len(flows) == 3 and all(f["in"]["packets"] == 1 for f in flows)
+        # the half-open connection was taken back
+        listening.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            listening.accept()
+
+
+def test_probe_without_an_answer(any_lab: Lab) -> None:
+    any_lab["nat"].run("ping", "-c", 1, "-W", 5, gateway_of(any_lab))
+    code, report = verify(any_lab, "--probe", "192.0.2.77:443")
+    assert code == 10
+    assert of_wire(report)["result"] == "broken"
+    assert "no answer in 3000 ms" in of_wire(report)["found"]
+    done = any_lab.box.run("verify", "--probe", "example.com:http", check=False)
+    assert done.returncode == 1 and "needs an IPv4 address" in done.stderr
 
 
 def test_packet_that_is_refused(any_lab: Lab) -> None:

@@ -162,13 +162,41 @@ static void fill(struct box *box, const struct box_options *o)
 	}
 }
 
+/* As loader/object.c does it for an upgrade. */
+static void take_over(struct box *box, struct box *before)
+{
+	static const char *const own[] = { "flow_table", "flow_tags", "flow_locks",
+					   "flow_due",	 "sweep_state", "config" };
+	struct natxdp_bpf *old = before->bpf;
+	struct bpf_map *map, *shared;
+	bool is_own;
+
+	bpf_object__for_each_map(map, box->bpf->obj)
+	{
+		is_own = bpf_map__is_internal(map) || !strncmp(bpf_map__name(map), "before", 6);
+		for (unsigned int i = 0; i < sizeof(own) / sizeof(*own); i++)
+			is_own |= !strcmp(bpf_map__name(map), own[i]);
+		shared = is_own ? NULL : bpf_object__find_map_by_name(old->obj, bpf_map__name(map));
+		if (shared)
+			assert_int_equal(bpf_map__reuse_fd(map, bpf_map__fd(shared)), 0);
+	}
+	assert_int_equal(bpf_map__reuse_fd(box->bpf->maps.before_table,
+					   bpf_map__fd(old->maps.flow_table)),
+			 0);
+	assert_int_equal(bpf_map__reuse_fd(box->bpf->maps.before_tags,
+					   bpf_map__fd(old->maps.flow_tags)),
+			 0);
+	box->bpf->rodata->before = before->geometry;
+	memcpy(box->frames, before->frames, sizeof(box->frames));
+}
+
 /* Only what this box runs: most of a test's time is the verifier's. */
 static void choose_programs(struct natxdp_bpf *bpf, const struct box_options *o)
 {
 	bool two_armed = o->two_armed;
 
 	bpf_program__set_autoload(bpf->progs.natxdp_insert, o->inserter);
-	bpf_program__set_autoload(bpf->progs.natxdp_bring, false);
+	bpf_program__set_autoload(bpf->progs.natxdp_bring, o->before);
 	bpf_program__set_autoload(bpf->progs.natxdp_carry, o->inserter);
 	bpf_program__set_autoload(bpf->progs.natxdp_single, !two_armed);
 	bpf_program__set_autoload(bpf->progs.natxdp_inside, two_armed);
@@ -193,6 +221,8 @@ static void load(struct box *box, const struct box_options *o)
 	bpf_map__set_max_entries(bpf->maps.flow_tags, box->geometry.groups);
 	bpf_map__set_max_entries(bpf->maps.flow_due, box->geometry.groups);
 	choose_programs(bpf, o);
+	if (o->before)
+		take_over(box, o->before);
 	assert_int_equal(natxdp_bpf__load(bpf), 0);
 	box->table = mmap(NULL, box->buckets * sizeof(*box->table), PROT_READ, MAP_SHARED,
 			  bpf_map__fd(bpf->maps.flow_table), 0);

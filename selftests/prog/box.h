@@ -20,6 +20,8 @@
 
 enum box_side { BOX_SINGLE, BOX_INSIDE, BOX_OUTSIDE };
 
+struct box;
+
 struct box_options {
 	bool two_armed;
 	uint32_t max_flows;	     /* 0: 4096 */
@@ -36,9 +38,9 @@ struct box_options {
 	uint32_t mss_clamp;
 	bool inactive;
 	bool inserter; /* natxdp_insert and natxdp_carry are loaded too */
+	/* its tables are those before: all other maps are shared, and its frames count here */
+	struct box *before;
 };
-
-struct box;
 
 /* What came out of the program for one frame. */
 struct output {
