@@ -14,6 +14,7 @@ import socket
 import threading
 
 import pytest
+from agent import Agent
 from lab import Lab, wait_until
 from probes import UdpServer, connect, echoed, helper, listener, sha256, udp_client
 from programs import SO_MAX_PACING_RATE, read_to_end, send_in_background
@@ -164,6 +165,26 @@ def test_upgrades_lose_nothing(lab: Lab) -> None:
     print(json.dumps(numbers))
     assert numbers["new flows lost"] == numbers["datagrams lost"] == 0
     assert numbers["dropped"] == {}
+
+
+def test_agent_goes_on_with_the_new_tables(lab: Lab) -> None:
+    """It ends when the old ones do, as its unit expects, and has lost no count when it is back."""
+    UdpServer(lab["s1"], PORT)
+    agent = Agent(lab)
+    socks = [udp_client(lab["c1"], lab.server, PORT) for _ in range(5)]
+    assert all(echoed(sock) for sock in socks)
+    wait_until(lambda: agent.metrics().get("natxdp_flows_opened_total") == 5, "it counts", 10)
+    lab.box.load("--max-flows", 20_000)
+    assert agent.process.wait(30) == 0
+    assert all(echoed(sock) for sock in socks)
+    assert echoed(udp_client(lab["c2"], lab.server, PORT))
+    agent.start()
+    wait_until(lambda: agent.metrics().get("natxdp_flows") == 6, "it sees the new tables", 10)
+    assert agent.metrics()["natxdp_flows_opened_total"] == 6
+    reasons = lab.box.stats()["reasons"]
+    sent = sum(reasons[n]["packets"] for n in ("out_forwarded", "out_via_kernel"))
+    assert sent == 11
+    assert agent.metrics()["natxdp_packets_out_to_destination_total"] == sent
 
 
 # What changes something that outlives the process; each is a step at which it may die.
