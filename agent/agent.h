@@ -7,12 +7,14 @@
 #include "health.h"
 #include "interval.h"
 #include "loop.h"
+#include "proof.h"
 #include "scan.h"
 #include "softirq.h"
 #include "source.h"
 
 struct ha;
 struct http;
+struct opener;
 struct cloud;
 struct records;
 struct report;
@@ -22,6 +24,7 @@ struct agent {
 	const char *conf_path;
 	struct conf conf;
 	struct loop *loop;
+	struct opener *opener;
 	struct source source;
 	struct scan *scan;
 	struct talkers *talkers; /* NULL: off */
@@ -35,6 +38,8 @@ struct agent {
 	int64_t wall_seen_ms;	   /* wall clock of the last sample */
 
 	struct health_facts health;
+	struct proof proof;
+	int64_t doubted_ms; /* since when the opener finds it ill, and once is not enough; 0: well */
 	uint64_t sweep_passes;
 	int64_t sweep_seen_ms, counters_seen_ms, began_ms;
 	uint64_t records_lost; /* by the data plane */
@@ -50,13 +55,16 @@ struct agent {
 
 	bool leaving; /* told to end, and handing over first */
 	bool walking; /* over the flow table */
-	int sample_timer, scan_timer, slice_timer, watchdog;
+	int sample_timer, scan_timer, slice_timer, watchdog, look_timer;
 	int status; /* of the process */
 };
 
 /* Returns 0 or -errno with @err written. The source is open already. */
 int agent_start(struct agent *agent, struct err *err);
 void agent_stop(struct agent *agent);
+
+/* The NAT as it is now, found by the opener: follows it, or ends if there is none any more. */
+void agent_follow(void *agent, struct source_files *files);
 
 /* Reads the configuration again; keeps the old one if that is wrong. */
 void agent_reload(struct agent *agent);

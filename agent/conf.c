@@ -25,6 +25,9 @@ const struct setting conf_table[] = {
 	  "over what time peaks are averaged; interval is a multiple of it" },
 	{ "scan", &kind_duration, FIELD(scan), "30",
 	  "how often the flow table is walked for flows by state and port use" },
+	{ "health_probe", &kind_duration, FIELD(health_probe), "10",
+	  "for how long packets that went through both ways prove the data path; then a test "
+	  "packet does" },
 	{ "http_listen", &kind_address, FIELD(http_listen), "127.0.0.1:9469",
 	  "where /metrics, /healthz, /readyz and /status are; none: nowhere" },
 	{ "http_cert", &kind_file, FIELD(http_cert), "none",

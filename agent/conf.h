@@ -28,9 +28,10 @@ struct conf {
 	char zone[CONF_TEXT_MAX];
 	char pin_dir[PIN_DIR_MAX];
 	char user[CONF_TEXT_MAX];
-	uint32_t interval; /* ms */
-	uint32_t sample;   /* ms */
-	uint32_t scan;	   /* ms */
+	uint32_t interval;     /* ms */
+	uint32_t sample;       /* ms */
+	uint32_t scan;	       /* ms */
+	uint32_t health_probe; /* ms */
 	char http_listen[CONF_TEXT_MAX];
 	char http_cert[CONF_TEXT_MAX];
 	char http_key[CONF_TEXT_MAX];

@@ -13,7 +13,7 @@ const char *health_fault(const struct health_facts *f)
 		return "the program is not on all interfaces: 'natxdp status' shows where";
 	if (f->sweep_age_ms > HEALTH_SWEEP_MAX_MS)
 		return "the timer that expires flows stands still: 'natxdp load' starts it again";
-	return NULL;
+	return f->unproven;
 }
 
 const char *health_unready(const struct health_facts *f)

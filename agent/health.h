@@ -16,6 +16,7 @@ struct health_facts {
 	int64_t sweep_age_ms;	 /* since the timer last passed over the whole table */
 	int64_t counters_age_ms; /* since the counters could be read */
 	bool draining;		 /* somebody asked this node to leave */
+	const char *unproven;	 /* NULL, or why a test packet did not get through */
 };
 
 enum { HEALTH_SWEEP_MAX_MS = 15000, HEALTH_COUNTERS_MAX_MS = 30000 };

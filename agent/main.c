@@ -14,6 +14,7 @@
 #include "ha/ha.h"
 #include "log.h"
 #include "notify.h"
+#include "opener.h"
 #include "privilege.h"
 #include "sandbox.h"
 #include "version.h"
@@ -126,20 +127,28 @@ static int watch_signals(struct agent *agent)
 	return fd;
 }
 
+/* While there are rights for it. */
+static int open_source(struct agent *agent, struct err *err)
+{
+	struct source_files files;
+
+	source_open_files(&files, agent->conf.pin_dir, false);
+	return source_open(&agent->source, &files, err);
+}
+
 static void try_open(void *ctx)
 {
 	struct agent *agent = ctx;
 	struct err err = { 0 };
 
-	if (!source_open(&agent->source, agent->conf.pin_dir, &err) ||
-	    err.status != STATUS_NOT_LOADED)
+	if (!open_source(agent, &err) || err.status != STATUS_NOT_LOADED)
 		loop_stop(agent->loop);
 }
 
 /* There may be no NAT yet. Returns 0, or -errno; -EINTR if it was told to stop. */
 static int wait_for_nat(struct agent *agent, struct err *err)
 {
-	int ret = source_open(&agent->source, agent->conf.pin_dir, err), timer;
+	int ret = open_source(agent, err), timer;
 
 	if (!ret || err->status != STATUS_NOT_LOADED)
 		return ret;
@@ -156,7 +165,7 @@ static int wait_for_nat(struct agent *agent, struct err *err)
 	if (agent->source.keep)
 		return 0;
 	/* told to stop, or something else is wrong there: that is said now */
-	ret = source_open(&agent->source, agent->conf.pin_dir, err);
+	ret = open_source(agent, err);
 	if (ret && err->status == STATUS_NOT_LOADED) {
 		err->status = STATUS_OK;
 		*err->text = '\0';
@@ -167,10 +176,15 @@ static int wait_for_nat(struct agent *agent, struct err *err)
 
 static int run(struct agent *agent, struct err *err)
 {
-	int ret = wait_for_nat(agent, err);
+	int ret;
 
+	/* first, so that it inherits nothing */
+	agent->opener = opener_start(agent->loop, agent->conf.pin_dir, agent_follow, agent, err);
+	if (!agent->opener)
+		return -EIO;
+	ret = wait_for_nat(agent, err);
 	if (ret)
-		return ret;
+		goto end;
 	ret = agent_start(agent, err);
 	/* after all is open: files, sockets, maps */
 	if (!ret)
@@ -185,6 +199,8 @@ static int run(struct agent *agent, struct err *err)
 	}
 	agent_stop(agent);
 	source_close(&agent->source);
+end:
+	opener_stop(agent->opener);
 	return ret;
 }
 

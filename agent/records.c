@@ -45,7 +45,7 @@ static int take(void *ctx, void *data, size_t size)
 	char line[RECORD_JSON_MAX];
 	size_t len;
 
-	if (size < sizeof(*record))
+	if (size < sizeof(*record) || source_is_probe(&records->agent->source, &record->key))
 		return 0;
 	records->read++;
 	if (!record_wanted(record, &records->agent->conf)) {
@@ -61,6 +61,21 @@ static int take(void *ctx, void *data, size_t size)
 		filesink_add(records->file, line, len);
 	if (records->logs)
 		logsink_add(records->logs, records->clock.wall_ms, line, len);
+	return 0;
+}
+
+static int join(struct records *records, struct err *err)
+{
+	uint32_t wanted = NATXDP_RECORD_CLOSES;
+
+	records->ring = ring_buffer__new(records->agent->source.files.map[SOURCE_RECORDS], take,
+					 records, NULL);
+	if (!records->ring)
+		return err_set(err, STATUS_KERNEL, errno, "map records: cannot be read: %s",
+			       strerror(errno));
+	if (records->agent->conf.records == RECORDS_ALL)
+		wanted |= NATXDP_RECORD_OPENS;
+	set_wanted(records, wanted);
 	return 0;
 }
 
@@ -97,7 +112,8 @@ static void look(void *ctx)
 
 	records->clock.wall_ms = loop_wall_ms();
 	records->clock.tick = table_ticks_now();
-	ring_buffer__consume(records->ring);
+	if (records->ring)
+		ring_buffer__consume(records->ring);
 	if (records->ipfix)
 		ipfix_flush(records->ipfix, records->clock.wall_ms);
 	if (records->file)
@@ -136,7 +152,6 @@ static int open_sinks(struct records *records, struct err *err)
 struct records *records_start(struct agent *agent, struct err *err)
 {
 	struct records *records = calloc(1, sizeof(*records));
-	uint32_t wanted = NATXDP_RECORD_CLOSES;
 
 	if (!records) {
 		err_set(err, STATUS_SYSTEM, ENOMEM, "out of memory");
@@ -146,22 +161,31 @@ struct records *records_start(struct agent *agent, struct err *err)
 	records->timer = -1;
 	if (open_sinks(records, err))
 		goto fail;
-	records->ring = ring_buffer__new(agent->source.nat.map[NAT_MAP_records], take, records,
-					 NULL);
 	records->timer = loop_timer(agent->loop, look, records);
-	if (!records->ring || records->timer < 0) {
-		err_set(err, STATUS_KERNEL, errno, "map records: cannot be read: %s",
-			strerror(errno));
+	if (records->timer < 0) {
+		err_set(err, STATUS_SYSTEM, EMFILE, "no timers: too many open files");
 		goto fail;
 	}
-	if (agent->conf.records == RECORDS_ALL)
-		wanted |= NATXDP_RECORD_OPENS;
-	set_wanted(records, wanted);
+	if (join(records, err))
+		goto fail;
 	loop_timer_every(records->timer, PACE_MS);
 	return records;
 fail:
 	records_stop(records);
 	return NULL;
+}
+
+void records_leave(struct records *records)
+{
+	set_wanted(records, 0);
+	look(records);
+	ring_buffer__free(records->ring);
+	records->ring = NULL;
+}
+
+int records_follow(struct records *records, struct err *err)
+{
+	return join(records, err);
 }
 
 void records_stop(struct records *records)

@@ -10,6 +10,7 @@
 #include "ha/ha.h"
 #include "log.h"
 #include "notify.h"
+#include "opener.h"
 #include "report.h"
 
 static void set_gauge(struct gauges *gauges, enum metric metric, double value)
@@ -51,18 +52,27 @@ static void take_gauges(struct agent *agent, const struct natxdp_counters *count
 		ha_gauges(agent->ha, gauges);
 }
 
-void sampling_look_at_links(struct agent *agent)
+unsigned int sampling_attached(const struct agent *agent)
 {
-	const struct instance *instance = &agent->source.instance;
-	struct health_facts *facts = &agent->health;
+	const struct instance *instance = &agent->source.files.instance;
+	unsigned int count = 0;
 	struct attached attached;
 
-	facts->links = instance->link_count;
-	facts->attached = 0;
-	for (unsigned int i = 0; i < instance->link_count; i++) {
-		if (!attach_query(instance->link[i].ifindex, &attached) && attached.program)
-			facts->attached++;
-	}
+	for (unsigned int i = 0; i < instance->link_count; i++)
+		count += !attach_query(instance->link[i].ifindex, &attached) && attached.program &&
+			 attached.program == instance->link[i].entry;
+	return count;
+}
+
+void sampling_look_at_links(struct agent *agent)
+{
+	struct health_facts *facts = &agent->health;
+	unsigned int attached = sampling_attached(agent);
+
+	facts->links = agent->source.files.instance.link_count;
+	/* perhaps of another load, which is no fault: the opener will know */
+	if ((facts->active && attached >= facts->links) || !opener_ask(agent->opener))
+		facts->attached = attached;
 }
 
 static void take_health(struct agent *agent, const struct natxdp_counters *counters, int64_t now)
@@ -83,7 +93,7 @@ static void take_totals(struct agent *agent, const struct natxdp_counters *count
 	static const enum metric allowances[] = { METRIC_ALLOWANCE_BW_IN, METRIC_ALLOWANCE_BW_OUT,
 						  METRIC_ALLOWANCE_PPS, METRIC_ALLOWANCE_CONNTRACK,
 						  METRIC_ALLOWANCE_LINKLOCAL };
-	const struct instance *instance = &agent->source.instance;
+	const struct instance *instance = &agent->source.files.instance;
 	struct sample *now = &agent->now;
 
 	totals_count(&now->totals, counters);
@@ -124,15 +134,11 @@ static bool take_sample(struct agent *agent)
 		return false;
 	}
 	agent->counters_seen_ms = now;
-	if (source_is_inactive(&agent->source) && now - agent->began_ms > 5000) {
-		log_note("the NAT was unloaded: ending, to begin anew with the next one");
-		loop_stop(agent->loop);
-		return false;
-	}
 	agent->now.monotonic_ms = now;
 	memset(&agent->now.gauges, 0, sizeof(agent->now.gauges));
 	take_totals(agent, &counters);
 	take_health(agent, &counters, now);
+	proof_sample(agent, &counters, now);
 	take_gauges(agent, &counters);
 	interval_sample(&agent->interval, &agent->now);
 	return true;
@@ -179,6 +185,14 @@ static void watchdog(void *ctx)
 	const char *fault = health_fault(&agent->health);
 
 	notify_send("WATCHDOG=1\nSTATUS=%s", fault ? fault : "the data path is well");
+}
+
+void sampling_follow(struct agent *agent)
+{
+	agent->walking = false;
+	agent->sweep_seen_ms = loop_monotonic_ms();
+	agent->source.table.next = 0;
+	loop_timer_once(agent->slice_timer, -1);
 }
 
 int sampling_start(struct agent *agent)

@@ -10,6 +10,7 @@ const char *const scan_proto_names[SCAN_PROTOS] = { "tcp", "udp", "icmp", "other
 
 struct scan {
 	struct table *table;
+	const struct natxdp_key *unseen;
 	struct talkers *talkers;
 	struct sketch ports; /* by pool, protocol and destination: flows, each on its port */
 	struct scan_result now, last;
@@ -58,12 +59,14 @@ enum scan_proto scan_proto_of(uint8_t proto)
 	}
 }
 
-struct scan *scan_new(struct table *table)
+struct scan *scan_new(struct table *table, const struct natxdp_key *unseen)
 {
 	struct scan *scan = calloc(1, sizeof(*scan));
 
-	if (scan)
-		scan->table = table;
+	if (!scan)
+		return NULL;
+	scan->table = table;
+	scan->unseen = unseen;
 	return scan;
 }
 
@@ -104,12 +107,18 @@ static uint64_t destination(const struct natxdp_flow *out)
 	return key | (uint64_t)out->key.daddr << 16 | out->key.dport;
 }
 
+static bool is_unseen(const struct scan *scan, const struct natxdp_key *key)
+{
+	return key->word[0] == scan->unseen->word[0] && key->word[1] == scan->unseen->word[1];
+}
+
 static void count(struct scan *scan, const struct flow_view *view)
 {
 	const struct natxdp_flow *out = &view->out;
 	struct scan_result *now = &scan->now;
 
-	if (out->pool >= NATXDP_POOL_MAX || scan->standby >> out->pool & 1)
+	if (out->pool >= NATXDP_POOL_MAX || scan->standby >> out->pool & 1 ||
+	    is_unseen(scan, &out->key))
 		return;
 	if (flow_view_is_mapping(view)) {
 		if (!out->key.daddr) /* else it only says who may send */

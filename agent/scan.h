@@ -36,8 +36,8 @@ struct scan_result {
 
 struct scan;
 
-/* NULL without memory. @table stays with the caller. */
-struct scan *scan_new(struct table *table);
+/* NULL without memory. @table stays with the caller. @unseen: the key of a flow that is left out. */
+struct scan *scan_new(struct table *table, const struct natxdp_key *unseen);
 void scan_free(struct scan *scan);
 
 /* Flow by flow, what it moved since the last walk goes to @talkers; NULL: nowhere. */

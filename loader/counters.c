@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <natxdp/record.h>
+
 #include "nat.h"
+#include "probe.h"
 
 const char *const verdict_names[VERDICTS] = { "forward", "pass", "drop", "reply" };
 
@@ -22,6 +25,43 @@ const struct counter_name event_names[NATXDP_EVENT_COUNT] = {
 	NATXDP_EVENTS(X)
 #undef X
 };
+
+/* As counted by NATXDP_PROBE_WAYS. */
+static const enum natxdp_reason probe_reasons[NATXDP_PROBE_WAYS] = {
+	[NATXDP_PROBE_OUT_FORWARDED] = NATXDP_OUT_FORWARDED,
+	[NATXDP_PROBE_OUT_VIA_KERNEL] = NATXDP_OUT_VIA_KERNEL,
+	[NATXDP_PROBE_IN_FORWARDED] = NATXDP_IN_FORWARDED,
+	[NATXDP_PROBE_IN_VIA_KERNEL] = NATXDP_IN_VIA_KERNEL,
+};
+
+static void take_away(__u64 *count, __u64 n)
+{
+	*count -= n < *count ? n : *count; /* the two are not read at one moment */
+}
+
+static int take_probes_away(const struct nat *nat, struct natxdp_counters *sum)
+{
+	struct natxdp_agent agent;
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(nat->map[NAT_MAP_agent], &zero, &agent))
+		return -errno;
+	for (int i = 0; i < NATXDP_PROBE_WAYS; i++) {
+		__u64 packets = agent.probes.packets[i];
+
+		take_away(&sum->packets[probe_reasons[i]], packets);
+		take_away(&sum->bytes[probe_reasons[i]], packets * NATXDP_PROBE_BYTES);
+	}
+	take_away(&sum->events[NATXDP_EVENT_FLOWS_OPENED], agent.probes.flows_opened);
+	take_away(&sum->events[NATXDP_EVENT_FLOWS_EXPIRED], agent.probes.flows_expired);
+	for (int i = 0; i < NATXDP_PROBE_ENDS; i++) {
+		const struct natxdp_probe_end *end = &agent.probes.end[i];
+
+		take_away(&sum->events[NATXDP_EVENT_FLOWS_EXPIRED],
+			  end->slot && prove_is_swept(nat, end));
+	}
+	return 0;
+}
 
 int counters_read(const struct nat *nat, struct natxdp_counters *sum)
 {
@@ -41,7 +81,7 @@ int counters_read(const struct nat *nat, struct natxdp_counters *sum)
 	for (int i = 0; !ret && i < cpus * WORDS; i++)
 		total[i % WORDS] += each[i];
 	free(each);
-	return ret;
+	return ret ? ret : take_probes_away(nat, sum);
 }
 
 uint64_t counters_flows(const struct natxdp_counters *sum)

@@ -23,7 +23,7 @@ extern const char *const verdict_names[VERDICTS];
 extern const struct counter_name reason_names[NATXDP_REASON_COUNT];
 extern const struct counter_name event_names[NATXDP_EVENT_COUNT]; /* no verdict */
 
-/* Returns 0 or -errno. */
+/* Of what hosts have sent: without the probes (probe.h). Returns 0 or -errno. */
 int counters_read(const struct nat *nat, struct natxdp_counters *sum);
 
 /* Flows in the table now. */

@@ -12,7 +12,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "contents.h"
 #include "instance.h"
@@ -78,6 +77,8 @@ bool probe_choose(struct probe *probe, const struct contents *contents)
 	return false;
 }
 
+_Static_assert(FRAME_LEN - sizeof(struct ether_header) == NATXDP_PROBE_BYTES, "what is counted");
+
 static uint32_t sum(const void *data, size_t len, uint32_t start)
 {
 	const uint8_t *byte = data;
@@ -138,7 +139,7 @@ static int fail(struct probe *probe, const char *fmt, ...)
 }
 
 /* Through the program of a link, as if it had come in there. @frame becomes what comes out. */
-static int run(struct probe *probe, const struct instance_link *link, const char *way,
+static int run(struct probe *probe, const struct instance_link *link, int program, const char *way,
 	       struct frame *frame, __u32 *verdict)
 {
 	static const char *const names[] = { "aborted", "dropped", "passed", "sent", "redirected" };
@@ -147,13 +148,11 @@ static int run(struct probe *probe, const struct instance_link *link, const char
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &frame->eth, .data_size_in = FRAME_LEN,
 		    .data_out = out, .data_size_out = sizeof(out), .ctx_in = &md,
 		    .ctx_size_in = sizeof(md), .repeat = 1);
-	int fd = bpf_prog_get_fd_by_id(link->entry), ret;
+	int ret;
 
-	if (fd < 0)
-		return fail(probe, "%s: its program cannot be opened: %s", link->name,
-			    strerror(errno));
-	ret = bpf_prog_test_run_opts(fd, &opts);
-	close(fd);
+	if (program < 0)
+		return fail(probe, "%s: it has no program that can be run", link->name);
+	ret = bpf_prog_test_run_opts(program, &opts);
 	if (ret)
 		return fail(probe, "%s: its program cannot be run: %s", link->name, strerror(-ret));
 	*verdict = opts.retval;
@@ -184,59 +183,89 @@ static int check_bytes(struct probe *probe, const char *way, const struct frame 
 	return 0;
 }
 
-static int run_out(struct probe *probe, const struct instance_link *link,
-		   const struct contents *contents)
+void probe_key(const struct probe *probe, const struct instance *instance, struct natxdp_key *key)
 {
-	const struct natxdp_pool *pool;
-	struct frame frame;
-	__u32 verdict;
-	int index, ret;
+	memset(key, 0, sizeof(*key));
+	key->saddr = probe->inside;
+	key->daddr = probe->outside;
+	key->sport = key->dport = htons(PROBE_PORT);
+	key->proto = IPPROTO_UDP;
+	key->side = instance->link_count > 1 ? NATXDP_SIDE_INSIDE : NATXDP_SIDE_SINGLE;
+}
 
-	make(&frame, probe->inside, probe->outside, htons(PROBE_PORT), htons(PROBE_PORT));
-	ret = run(probe, link, "out", &frame, &verdict);
-	if (ret)
-		return ret;
-	index = pool_find(&contents->pool, frame.ip.saddr);
+static int check_out(struct probe *probe, const struct pool *pool, const struct frame *frame,
+		     __u32 verdict)
+{
+	int index = pool_find(pool, frame->ip.saddr);
+	const struct natxdp_pool *range;
+
 	if (index < 0)
 		return fail(probe, "the packet out was not translated: its source is not external");
-	pool = &contents->pool.item[index];
-	if (ntohs(frame.udp.uh_sport) < pool->port_min ||
-	    ntohs(frame.udp.uh_sport) > pool->port_max)
+	range = &pool->item[index];
+	if (ntohs(frame->udp.uh_sport) < range->port_min ||
+	    ntohs(frame->udp.uh_sport) > range->port_max)
 		return fail(probe, "the packet out got port %u, which is not of the pool",
-			    ntohs(frame.udp.uh_sport));
-	if (frame.ip.daddr != probe->outside || ntohs(frame.udp.uh_dport) != PROBE_PORT)
+			    ntohs(frame->udp.uh_sport));
+	if (frame->ip.daddr != probe->outside || ntohs(frame->udp.uh_dport) != PROBE_PORT)
 		return fail(probe, "the packet out has another destination than before");
+	return check_bytes(probe, "out", frame, verdict);
+}
+
+static int run_out(struct probe *probe, const struct instance_link *link, int program,
+		   const struct pool *pool)
+{
+	struct frame frame;
+	__u32 verdict;
+	int ret;
+
+	make(&frame, probe->inside, probe->outside, htons(PROBE_PORT), htons(PROBE_PORT));
+	ret = run(probe, link, program, "out", &frame, &verdict);
+	if (!ret)
+		ret = check_out(probe, pool, &frame, verdict);
+	if (ret)
+		return ret;
 	probe->external = frame.ip.saddr;
 	probe->external_port = frame.udp.uh_sport;
 	probe->via_kernel = verdict == XDP_PASS;
-	return check_bytes(probe, "out", &frame, verdict);
+	probe->sent.packets[probe->via_kernel ? NATXDP_PROBE_OUT_VIA_KERNEL :
+						NATXDP_PROBE_OUT_FORWARDED]++;
+	return 0;
 }
 
-static int run_back(struct probe *probe, const struct instance_link *link)
+static int run_back(struct probe *probe, const struct instance_link *link, int program)
 {
 	struct frame frame;
 	__u32 verdict;
 	int ret;
 
 	make(&frame, probe->outside, probe->external, htons(PROBE_PORT), probe->external_port);
-	ret = run(probe, link, "back", &frame, &verdict);
+	ret = run(probe, link, program, "back", &frame, &verdict);
 	if (ret)
 		return ret;
 	if (frame.ip.daddr != probe->inside || ntohs(frame.udp.uh_dport) != PROBE_PORT)
 		return fail(probe, "the packet back was not translated to the inside host");
 	if (frame.ip.saddr != probe->outside || ntohs(frame.udp.uh_sport) != PROBE_PORT)
 		return fail(probe, "the packet back has another source than before");
-	return check_bytes(probe, "back", &frame, verdict);
+	ret = check_bytes(probe, "back", &frame, verdict);
+	if (!ret)
+		probe->sent.packets[verdict == XDP_PASS ? NATXDP_PROBE_IN_VIA_KERNEL :
+							  NATXDP_PROBE_IN_FORWARDED]++;
+	return ret;
 }
 
-int probe_run(struct probe *probe, const struct instance *instance, const struct contents *contents)
+int probe_run(struct probe *probe, const struct instance *instance, const int *program,
+	      const struct pool *pool)
 {
-	/* the outside comes first; a single interface is both sides */
-	const struct instance_link *outside = &instance->link[0];
-	int ret = 0;
+	unsigned int links = instance->link_count;
+	int ret = links ? 0 : fail(probe, "there is no interface to send it through");
 
-	*probe->why = '\0';
-	for (unsigned int i = instance->link_count > 1; !ret && i < instance->link_count; i++)
-		ret = run_out(probe, &instance->link[i], contents);
-	return ret ? ret : run_back(probe, outside);
+	memset(&probe->sent, 0, sizeof(probe->sent));
+	for (unsigned int i = links > 1; !ret && i < links; i++)
+		ret = run_out(probe, &instance->link[i], program[i], pool);
+	/* the outside comes first; a single interface is both sides */
+	if (!ret)
+		ret = run_back(probe, &instance->link[0], program[0]);
+	if (!ret)
+		*probe->why = '\0';
+	return ret;
 }

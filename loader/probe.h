@@ -2,8 +2,8 @@
 /*
  * A packet through the programs that are attached, without a wire: out from
  * an inside host that need not exist to an address of a documentation net,
- * and the answer back (BPF_PROG_TEST_RUN). It is a flow like any other, always
- * the same one, so it takes one place in the table until it times out.
+ * and the answer back (BPF_PROG_TEST_RUN). It opens a flow like any other;
+ * prove() ends it again, and takes it out of the counters.
  */
 #ifndef NATXDP_PROBE_H
 #define NATXDP_PROBE_H
@@ -13,8 +13,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <natxdp/record.h>
+
 struct contents;
 struct instance;
+struct natxdp_key;
+struct nat;
+struct pool;
 
 enum { PROBE_PORT = 9 /* discard, RFC 863 */, PROBE_WHY_MAX = 160 };
 
@@ -24,8 +29,9 @@ struct probe {
 	/* what it was translated to, once it was */
 	__be32 external;
 	__be16 external_port;
-	bool via_kernel;	 /* the next hop is not known yet */
-	char why[PROBE_WHY_MAX]; /* it failed, or "" */
+	bool via_kernel;	   /* the next hop is not known yet */
+	struct natxdp_probes sent; /* what the counters have of it */
+	char why[PROBE_WHY_MAX];   /* it failed, or "" */
 };
 
 /*
@@ -34,8 +40,24 @@ struct probe {
  */
 bool probe_choose(struct probe *probe, const struct contents *contents);
 
-/* Sends the chosen packet and its answer. Returns 0, or -EIO and writes why. */
-int probe_run(struct probe *probe, const struct instance *instance,
-	      const struct contents *contents);
+/* What the chosen packet is found by, when it comes in by an interface of one or of two. */
+void probe_key(const struct probe *probe, const struct instance *instance, struct natxdp_key *key);
+
+/*
+ * Sends the chosen packet and its answer through @program, descriptors of what
+ * the links of @instance call, one a link. Returns 0, or -EIO and writes why.
+ */
+int probe_run(struct probe *probe, const struct instance *instance, const int *program,
+	      const struct pool *pool);
+
+/*
+ * The same through the programs that are attached now. Its packets and its flow
+ * are taken out of the counters, and the flow is ended. Needs CAP_SYS_ADMIN.
+ */
+int prove(struct probe *probe, const struct nat *nat, const struct instance *instance,
+	  const struct pool *pool);
+
+/* Has the sweeper counted the end of the flow? */
+bool prove_is_swept(const struct nat *nat, const struct natxdp_probe_end *end);
 
 #endif

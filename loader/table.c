@@ -62,6 +62,27 @@ static void find_peer(const struct table *table, struct flow_view *view)
 	memset(&view->in, 0, sizeof(view->in));
 }
 
+bool table_find(const struct table *table, const struct natxdp_geometry *geometry,
+		const struct natxdp_key *key, struct flow_view *view)
+{
+	struct natxdp_home home;
+	uint32_t slot;
+
+	natxdp_home(geometry, key, &home);
+	for (unsigned int i = 0; i < NATXDP_CHOICES * NATXDP_GROUP_SLOTS; i++) {
+		slot = home.group[i / NATXDP_GROUP_SLOTS] * NATXDP_GROUP_SLOTS +
+		       i % NATXDP_GROUP_SLOTS;
+		if (slot >= table->count || !same_key(&table->entries[slot].key, key) ||
+		    !copy_entry(&table->entries[slot], &view->out) ||
+		    !same_key(&view->out.key, key))
+			continue;
+		view->slot = slot;
+		find_peer(table, view);
+		return true;
+	}
+	return false;
+}
+
 bool flow_view_is_mapping(const struct flow_view *view)
 {
 	return view->out.key.tenant == NATXDP_TENANT_MAPPING;
@@ -102,25 +123,6 @@ bool table_next(struct table *table, struct flow_view *view)
 	while (table_next_any(table, view)) {
 		if (!flow_view_is_mapping(view))
 			return true;
-	}
-	return false;
-}
-
-bool table_find(const struct table *table, const struct natxdp_geometry *geometry,
-		const struct natxdp_key *key, struct flow_view *view)
-{
-	struct natxdp_home home;
-
-	natxdp_home(geometry, key, &home);
-	for (int i = 0; i < NATXDP_CHOICES * NATXDP_GROUP_SLOTS; i++) {
-		view->slot = home.group[i / NATXDP_GROUP_SLOTS] * NATXDP_GROUP_SLOTS +
-			     i % NATXDP_GROUP_SLOTS;
-		if (view->slot >= table->count ||
-		    !copy_entry(&table->entries[view->slot], &view->out) ||
-		    !same_key(&view->out.key, key))
-			continue;
-		find_peer(table, view);
-		return true;
 	}
 	return false;
 }

@@ -54,7 +54,10 @@ bool table_next_any(struct table *table, struct flow_view *view);
 bool table_next_until(struct table *table, uint32_t end, struct flow_view *view);
 void table_rewind(struct table *table);
 
-/* The flow whose outbound entry has this key. */
+/*
+ * The flow whose outbound entry has @key. Looks at the places where it may
+ * stand. False if there is none.
+ */
 bool table_find(const struct table *table, const struct natxdp_geometry *geometry,
 		const struct natxdp_key *key, struct flow_view *view);
 

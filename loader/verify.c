@@ -329,7 +329,7 @@ static void check_packet(struct verifier *v)
 	}
 	inet_ntop(AF_INET, &probe.inside, inside, sizeof(inside));
 	inet_ntop(AF_INET, &probe.outside, outside, sizeof(outside));
-	if (probe_run(&probe, &v->instance, &v->found)) {
+	if (prove(&probe, &v->nat, &v->instance, &v->found.pool)) {
 		f = find(v, FINDING_BROKEN, "packet", "");
 		say(f->found, "%s", probe.why);
 		say(f->needed, "UDP %s:%d to %s:%d translated, and its answer", inside, PROBE_PORT,

@@ -83,6 +83,23 @@ static void tell_owned(struct ha *ha)
 	replication_set_owned(ha->replication, owned);
 }
 
+void ha_let_go(struct ha *ha)
+{
+	replication_stop(ha->replication);
+	ha->replication = NULL;
+}
+
+int ha_follow(struct ha *ha, struct err *err)
+{
+	ha->replication = replication_start(ha->agent->loop, ha->channel, &ha->agent->source,
+					    &ha->members, ha->peer, err);
+	if (!ha->replication)
+		return -EIO;
+	set_standby(ha);
+	tell_owned(ha);
+	return 0;
+}
+
 static void note_change(struct ha *ha, unsigned int zone, enum policy_state before)
 {
 	const struct policy_zone *z = &ha->policy.zone[zone];

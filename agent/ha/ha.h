@@ -20,6 +20,13 @@ struct totals;
 struct ha *ha_start(struct agent *agent, struct err *err);
 void ha_stop(struct ha *ha);
 
+/*
+ * The NAT gets other tables: replication lets go of the old ones, and begins anew
+ * over the others. Returns 0 or -errno with @err written.
+ */
+void ha_let_go(struct ha *ha);
+int ha_follow(struct ha *ha, struct err *err);
+
 /* Hands over what is owned, or does so no more; notices of the instance do the same. */
 void ha_drain(struct ha *ha, bool on);
 

@@ -46,14 +46,46 @@ struct natxdp_record {
 };
 
 /*
- * Map agent: ARRAY, one element, mmapped by the agent, which alone writes it.
- * It lives as long as the counters do, so what the agent has to remember of
- * them over its own death stands here (agent/keep.h).
+ * What natxdpd and `natxdp verify` have sent through the programs to prove that
+ * they translate. The data plane counts it like any other packet; counters_read()
+ * takes it away again. Several may write: atomic adds only.
+ */
+enum natxdp_probe_way {
+	NATXDP_PROBE_OUT_FORWARDED,
+	NATXDP_PROBE_OUT_VIA_KERNEL,
+	NATXDP_PROBE_IN_FORWARDED,
+	NATXDP_PROBE_IN_VIA_KERNEL,
+	NATXDP_PROBE_WAYS,
+};
+
+/* A flow of a probe that was ended: it has expired when its slot has another key. */
+struct natxdp_probe_end {
+	__u32 slot; /* plus 1; 0: none */
+	__u32 reserved;
+	__u64 key[2];
+};
+
+enum { NATXDP_PROBE_ENDS = 4 };
+
+struct natxdp_probes {
+	__u64 packets[NATXDP_PROBE_WAYS]; /* that got through, NATXDP_PROBE_BYTES each */
+	__u64 flows_opened;
+	__u64 flows_expired; /* but for those of which the end is here */
+	struct natxdp_probe_end end[NATXDP_PROBE_ENDS];
+};
+
+enum { NATXDP_PROBE_BYTES = 48 }; /* IP bytes */
+
+/*
+ * Map agent: ARRAY, one element, mmapped by the agent, which alone writes it,
+ * but for the probes. It lives as long as the counters do, so what the agent has
+ * to remember of them over its own death stands here (agent/keep.h).
  */
 struct natxdp_agent {
 	__u32 wanted; /* enum natxdp_record_wanted; 0: no records */
 	__u32 sample; /* records of one flow in so many; 0 and 1: of all */
-	__u64 keep[511];
+	__u64 keep[493];
+	struct natxdp_probes probes;
 };
 
 _Static_assert(sizeof(struct natxdp_record) == 80, "record layout");

@@ -154,6 +154,7 @@ int main(int argc, char **argv)
 {
 	static struct node node;
 	__be32 slots[WIRE_SLOTS] = { 0 };
+	struct source_files files;
 	struct err err = { 0 };
 	int slot = 0, timer;
 
@@ -162,7 +163,8 @@ int main(int argc, char **argv)
 	for (char *addr = strtok(argv[4], ","); addr; addr = strtok(NULL, ","))
 		slots[slot++] = inet_addr(addr);
 	node.loop = loop_new();
-	if (source_open(&node.source, argv[1], &err) || secrets_read(&node.secrets, argv[3], &err))
+	source_open_files(&files, argv[1], false);
+	if (source_open(&node.source, &files, &err) || secrets_read(&node.secrets, argv[3], &err))
 		die(&err);
 	node.channel = channel_open(node.loop, argv[2], &node.secrets, &err);
 	if (node.channel)

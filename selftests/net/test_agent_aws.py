@@ -92,6 +92,7 @@ def outage(lab: Lab, cloud: StandIn, seconds: float, **fault: object) -> Agent:
     UdpServer(lab["s1"], PORT)
     sock = udp_client(lab["c1"], lab.server, PORT)
     wait_until(lambda: data(cloud, "FlowCount"), "metrics come", 8)
+    wait_until(lambda: agent.get("/healthz")[0] == 200, "it is well", 8)
     cloud.faults.add(action="PutMetricData", **fault)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -175,7 +176,7 @@ def test_notices_of_the_instance(lab: Lab, cloud: StandIn) -> None:
     agent = agent_of(lab, cloud, cloudwatch_metrics="off", imds="on", zone="auto",
                      imds_endpoint=cloud.imds_url, imds_interval="0.2")
     wait_until(lambda: agent.status()["zone"].startswith("eu-central-1"), "the zone is known", 5)
-    assert agent.get("/readyz")[0] == 200
+    wait_until(lambda: agent.get("/readyz")[0] == 200, "it is ready", 10)
     cloud.imds.spot_interruption(time.time() + 120)
     wait_until(lambda: agent.get("/readyz")[0] == 503, "it is not ready", 5)
     assert agent.get("/healthz")[0] == 200

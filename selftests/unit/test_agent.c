@@ -131,13 +131,14 @@ static void health_names_the_first_fault(void **state)
 		struct health_facts facts;
 		const char *says; /* NULL: well */
 	} cases[] = {
-		{ { true, 2, 2, 0, 0, false }, NULL },
-		{ { true, 2, 2, 0, 0, true }, NULL },
-		{ { false, 2, 2, 0, 0, false }, "not active" },
-		{ { true, 2, 1, 0, 0, false }, "interfaces" },
-		{ { true, 0, 0, 0, 0, false }, "interfaces" },
-		{ { true, 2, 2, HEALTH_SWEEP_MAX_MS + 1, 0, false }, "timer" },
-		{ { true, 2, 2, 0, HEALTH_COUNTERS_MAX_MS + 1, false }, "counters" },
+		{ { true, 2, 2, 0, 0, false, NULL }, NULL },
+		{ { true, 2, 2, 0, 0, true, NULL }, NULL },
+		{ { false, 2, 2, 0, 0, false, NULL }, "not active" },
+		{ { true, 2, 1, 0, 0, false, NULL }, "interfaces" },
+		{ { true, 0, 0, 0, 0, false, NULL }, "interfaces" },
+		{ { true, 2, 2, HEALTH_SWEEP_MAX_MS + 1, 0, false, NULL }, "timer" },
+		{ { true, 2, 2, 0, HEALTH_COUNTERS_MAX_MS + 1, false, NULL }, "counters" },
+		{ { true, 2, 2, 0, 0, false, "was dropped" }, "was dropped" },
 	};
 
 	(void)state;
