@@ -7,7 +7,7 @@ import re
 import subprocess
 
 import pytest
-from tree import ENVS, EXAMPLES
+from tree import ENVS, EXAMPLES, resources
 
 
 @pytest.mark.parametrize("root", ENVS + EXAMPLES)
@@ -26,12 +26,6 @@ def test_apply_then_plan(tree, root):
     assert status == 0, output[-3000:]
     status, output = tree.run(root, "state", "list", "-no-color")
     assert output.strip() == "", f"left behind by destroy: {output}"
-
-
-def resources(module):
-    yield from module.get("resources", [])
-    for child in module.get("child_modules", []):
-        yield from resources(child)
 
 
 def check_tags(tree, root):

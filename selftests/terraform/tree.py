@@ -61,6 +61,13 @@ def tf(command, *arguments):
     return done.returncode, re.sub(r"\s+", " ", re.sub(r"[│╷╵]", "", text))
 
 
+def resources(module):
+    """All of them, in a module as `terraform show -json` has it."""
+    yield from module.get("resources", [])
+    for child in module.get("child_modules", []):
+        yield from resources(child)
+
+
 def variables_of(root):
     text = "".join(path.read_text() for path in root.glob("*.tf"))
     return set(re.findall(r'^variable "([^"]+)"', text, re.M))

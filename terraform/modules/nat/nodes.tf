@@ -7,19 +7,22 @@ locals {
   # reach the agent. The last range is for connections of the host itself.
   host_ports = "22, 68, ${min(var.agent_port, var.peer_port)}, ${max(var.agent_port, var.peer_port)}, 61000-65535"
 
+  # A line of these files has at most 190 bytes; one that begins with a blank goes on
+  # with the list of the line before.
+  list_separator = ",\n  "
+
   natxdp_conf = {
     for node, facts in local.nodes : node => join("\n", concat(
       ["# Written by Terraform at launch."],
       [for key, value in merge(
         {
-          external        = local.gwlb ? "auto" : join(", ", [for slot in local.slots : local.slot_addresses[node][slot.address] if slot.az == facts.az])
-          inside_prefixes = join(", ", var.private_cidrs)
-          no_nat          = length(var.no_nat_cidrs) == 0 ? "auto" : join(", ", var.no_nat_cidrs)
+          external        = local.gwlb ? "auto" : join(local.list_separator, [for slot in local.slots : local.slot_addresses[node][slot.address] if slot.az == facts.az])
+          inside_prefixes = join(local.list_separator, var.private_cidrs)
+          no_nat          = length(var.no_nat_cidrs) == 0 ? "auto" : join(local.list_separator, var.no_nat_cidrs)
           host_ports      = local.host_ports
           max_flows       = tostring(var.max_flows)
           profile         = var.profile
         },
-        local.gwlb ? { mode = "gwlb" } : {},
         var.settings,
       ) : "${key} = ${value}"],
       [""],
