@@ -15,9 +15,10 @@ export SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
 RPM_ARCH := $(patsubst amd64,x86_64,$(patsubst arm64,aarch64,$(ARCH)))
 DEB := $(PACKAGES)/natxdp_$(PACKAGE_VERSION)_$(ARCH).deb
 RPM := $(PACKAGES)/natxdp-$(PACKAGE_VERSION)-1.$(RPM_ARCH).rpm
+SBOM := $(PACKAGES)/natxdp-$(PACKAGE_VERSION)-$(ARCH).spdx.json
 
 .PHONY: packages deb rpm
-packages: deb rpm
+packages: deb rpm $(SBOM)
 deb: $(DEB)
 rpm: $(RPM)
 
@@ -64,3 +65,8 @@ $(RPM): $(STAGE)/made $(RPM_LINKED)/natxdp $(RPM_LINKED)/natxdpd
 	$(call say,RPM,$@)
 	$(Q)$(RECIPE)/make-rpm.sh $(STAGE)/root $(RPM_LINKED) $(PACKAGE_VERSION) $(RPM_ARCH) $@ \
 		$(foreach library,$(PRIVATE_LIBRARIES),$(shell $(CC) -print-file-name=lib$(library).so))
+
+# What is in them, for whoever has to know which release has a library with a hole.
+$(SBOM): $(DEB) $(RPM) $(RECIPE)/make-sbom.py
+	$(call say,SBOM,$@)
+	$(Q)$(RECIPE)/make-sbom.py $@ $(DEB) $(RPM)

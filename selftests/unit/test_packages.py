@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 """What the packages hold, what they ask of a machine, and what their scripts do there."""
 
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -146,6 +148,25 @@ def test_rpm_programs_run(unpacked):
     done = subprocess.run([unpacked / "usr/sbin/natxdpd", "-n", "-c", unpacked / "etc/natxdp/natxdpd.conf"],
                           env=environment, capture_output=True, text=True, timeout=60, check=True)  # fmt: skip
     assert done.stderr == "" and "nat_id = natxdp" in done.stdout
+
+
+def test_the_bill_of_materials(packages, deb, rpm):
+    [path] = packages.glob("*.spdx.json")
+    sbom = json.loads(path.read_text())
+    assert sbom["spdxVersion"] == "SPDX-2.3" and sbom["documentNamespace"].startswith("https://")
+    by_id = {package["SPDXID"]: package for package in sbom["packages"]}
+    assert len(by_id) == len(sbom["packages"])
+    described = [by_id[relation["relatedSpdxElement"]] for relation in sbom["relationships"]
+                 if relation["relationshipType"] == "DESCRIBES"]  # fmt: skip
+    assert {package["packageFileName"]: package["checksums"][0]["checksumValue"] for package in described} == {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in (deb, rpm)}  # fmt: skip
+    brought = {by_id[relation["relatedSpdxElement"]]["name"]: by_id[relation["relatedSpdxElement"]]["versionInfo"]
+               for relation in sbom["relationships"] if relation["relationshipType"] == "CONTAINS"}  # fmt: skip
+    assert set(brought) == {"cjson", "libbpf", "libinih", "libmicrohttpd", "xdp-tools"}
+    assert all(re.match(r"\d+", version) for version in brought.values())
+    needed_by = {by_id[relation["relatedSpdxElement"]]["name"] for relation in sbom["relationships"]
+                 if relation["relationshipType"] == "DEPENDS_ON"}  # fmt: skip
+    assert {"libcurl4", "libcurl.so.4", "libc6"} <= needed_by
 
 
 def test_deb_files(deb):
