@@ -28,7 +28,7 @@ PACKED := $(PROGRAMS) $(MANUALS) $(EXAMPLES) $(UNITS) agent/natxdp.sysusers load
 $(STAGE)/made: $(PACKED)
 	$(call say,STAGE,$(@D))
 	$(Q)rm -rf $(STAGE) && mkdir -p $(STAGE)
-	$(Q)$(MAKE) --no-print-directory install DESTDIR=$(CURDIR)/$(STAGE)/root PREFIX=/usr \
+	$(Q)$(MAKE) --no-print-directory install DESTDIR=$(abspath $(STAGE)/root) PREFIX=/usr \
 		SYSCONFDIR=/etc >$(PACKAGES)/install.log
 	@touch $@
 

@@ -72,8 +72,8 @@ def vmlinuz(directory: Path) -> Path:
     return directory / "boot" / f"vmlinuz-{release_of(directory)}"
 
 
-def needed_modules(modules: Path) -> list[str]:
-    """The files of MODULES after what each of them needs, and their lines in modules.dep."""
+def needed_modules(modules: Path, wanted: list[str]) -> list[str]:
+    """The files of modules after what each of them needs, and their lines in modules.dep."""
     needs = dict(
         line.split(":", 1) for line in (modules / "modules.dep").read_text().splitlines() if line
     )
@@ -86,7 +86,7 @@ def needed_modules(modules: Path) -> list[str]:
                 add(other)
             lines.append(line)
 
-    for name in MODULES:
+    for name in wanted:
         for file in needs:
             if Path(file).name.split(".")[0].replace("-", "_") == name:
                 add(file)
@@ -105,30 +105,32 @@ def install(source: Path | str, root: Path, target: str) -> None:
     shutil.copy(source, path)
 
 
-def initramfs(directory: Path, programs: dict[str, Path], root: Path) -> Path:
+def initramfs(directory: Path, programs: dict[str, Path], root: Path, init: str = "guest.init",
+              names: list[str] = MODULES) -> Path:  # fmt: skip
     """Makes the archive from root, which it fills. programs: path in the guest, file here."""
     release = release_of(directory)
     modules = f"lib/modules/{release}"
     for name in ("bin", "dev", "proc", "sys", "run", "tmp", "etc"):
         (root / name).mkdir(parents=True)
     install(BUSYBOX, root, "bin/busybox")
-    install(HERE / "guest.init", root, "init")
+    install(HERE / init, root, "init")
     (root / "init").chmod(0o755)
+    install(HERE / "guest.shell", root, "guest.shell")
     wanted = {path: Path(found(name)) for path, name in PROGRAMS.items()} | programs
     for target, file in wanted.items():
         install(file, root, target)
     for library in set().union(*(libraries(file) for file in wanted.values())):
         install(library, root, library)
-    lines = needed_modules(directory / modules)
+    lines = needed_modules(directory / modules, names)
     for line in lines:
         file = line.split(":")[0]
         install(directory / modules / file, root, f"{modules}/{file}")
     (root / modules / "modules.dep").write_text("\n".join(lines) + "\n")
-    (root / "etc" / "modules").write_text("\n".join(MODULES) + "\n")
-    names = "".join(f"{path.relative_to(root)}\n" for path in sorted(root.rglob("*")))
+    (root / "etc" / "modules").write_text("\n".join(names) + "\n")
+    files = "".join(f"{path.relative_to(root)}\n" for path in sorted(root.rglob("*")))
     archive = root.with_suffix(".cpio")
     with open(archive, "wb") as out:
-        subprocess.run([BUSYBOX, "cpio", "-o", "-H", "newc"], cwd=root, input=names.encode(),
+        subprocess.run([BUSYBOX, "cpio", "-o", "-H", "newc"], cwd=root, input=files.encode(),
                        stdout=out, stderr=subprocess.DEVNULL, check=True, timeout=60)  # fmt: skip
     return archive
 

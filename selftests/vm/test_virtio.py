@@ -5,13 +5,10 @@ The NAT is a guest with Linux 6.1. Client and server are namespaces of this
 host, each with the other end of one of the guest's NICs as a tap device:
 
 client 10.77.0.2 eth0 == tap/virtio == eth1 [ guest: nat ] eth0 == virtio/tap == eth0 203.0.113.2 server
-
-qemu's socket networking has one queue only, tap devices have as many as one opens.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -22,40 +19,14 @@ import pytest
 from capture import Capture, assert_checksums
 from conftest import boot, guests
 from guest import Guest
-from lab import Lab, Namespace, wait_until
+from lab import Lab, wait_until
 from probes import UdpServer, tcp_pair
+from taps import QUEUES, nic, tap
 
-QUEUES = 4  # one for each CPU of the guest, and as many more for what XDP sends
 PORT = 9000
 SERVER = "203.0.113.2"
 EXTERNAL = "203.0.113.1"
 PATIENCE = 20  # seconds; the guest is emulated
-TUNSETIFF = 0x400454CA
-IFF_TAP, IFF_NO_PI, IFF_MULTI_QUEUE, IFF_VNET_HDR = 0x2, 0x1000, 0x100, 0x4000
-
-
-def tap(ns: Namespace, name: str, address: str) -> list[int]:
-    """Makes a tap device in a namespace. Returns a descriptor for each of its queues."""
-    fds = []
-    flags = IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE | IFF_VNET_HDR
-    with ns.entered():
-        for _ in range(QUEUES):
-            fd = os.open("/dev/net/tun", os.O_RDWR)
-            ns.lab.stack.callback(os.close, fd)
-            fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH14x", name.encode(), flags))
-            fds.append(fd)
-    ns.ip(f"addr add {address} dev {name}")
-    ns.ip(f"link set {name} up")
-    return fds
-
-
-def nic(number: int, fds: list[int]) -> list[str]:
-    queues = ":".join(map(str, fds))
-    return [
-        "-netdev", f"tap,id=net{number},fds={queues},vhost=off",
-        "-device", f"virtio-net-pci,netdev=net{number},mq=on,vectors={2 * QUEUES + 2},"
-                   f"mac=02:00:00:00:00:0{number}",
-    ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
