@@ -95,6 +95,8 @@ static __always_inline int icmp_error_key(const struct icmp_error *e, struct nat
 	return 0; /* no ports */
 }
 
+enum { TCP_CHECK_END = offsetof(struct tcphdr, check) + sizeof(__sum16) };
+
 /* Replace a checksum field. Returns what that adds to a sum over it. */
 static __always_inline __u32 icmp_fix_check(__u16 *check, __u32 delta)
 {
@@ -106,7 +108,7 @@ static __always_inline __u32 icmp_fix_check(__u16 *check, __u32 delta)
 
 /*
  * Translate the ports and the checksum of the quoted transport header, as far
- * as it is there: 8 bytes of TCP have no checksum. Returns what the change
+ * as it is there: the checksum of TCP ends with the 18th byte. Returns what the change
  * adds to the sum of the ICMP message.
  */
 static __always_inline __u32 icmp_translate_l4(const struct icmp_error *e,
@@ -136,8 +138,8 @@ static __always_inline __u32 icmp_translate_l4(const struct icmp_error *e,
 			udp->check = 0xffff;
 		return delta;
 	}
-	if ((void *)(tcp + 1) <= e->end &&
-	    e->len >= sizeof(struct icmphdr) + e->quoted->ihl * 4 + sizeof(*tcp))
+	if ((void *)tcp + TCP_CHECK_END <= e->end &&
+	    e->len >= sizeof(struct icmphdr) + e->quoted->ihl * 4 + TCP_CHECK_END)
 		delta += icmp_fix_check(&tcp->check, csum_fold(addrs + delta));
 	return delta;
 }

@@ -69,7 +69,7 @@ static size_t l4_field(enum wire_kind kind, const uint8_t *l4, size_t len)
 {
 	switch (kind) {
 	case WIRE_TCP:
-		return len >= 20 ? TCP_CHECK : 0;
+		return len >= TCP_CHECK + 2 ? TCP_CHECK : 0;
 	case WIRE_UDP: /* 0 is no checksum */
 		return wire_get16(l4 + UDP_CHECK) ? UDP_CHECK : 0;
 	case WIRE_ECHO:
