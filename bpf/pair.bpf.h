@@ -90,6 +90,7 @@ static __always_inline int pair_finish(struct pair *p, __u32 in_slot)
 		return -EINVAL;
 	if (slot < 0) {
 		flow_remove(in, in_slot, p->out.first_seen);
+		port_released(&p->out, p->out.key.proto, p->out.key.tenant);
 		return slot;
 	}
 	in->peer = slot;

@@ -11,6 +11,7 @@
 #include "hosts.bpf.h"
 #include "mapping.bpf.h"
 #include "nexthop.bpf.h"
+#include "portmap.bpf.h"
 #include "record.bpf.h"
 #include "table.bpf.h"
 
@@ -53,6 +54,7 @@ static __always_inline __u32 sweep_mapping(struct natxdp_flow *f, __u32 slot, __
 					   __u32 timeout)
 {
 	struct natxdp_flow *peer = flow_peer(f);
+	__u32 proto = f->key.proto;
 
 	if (!mapping_close(f)) { /* mapping_let_go() will ask for the sweeper */
 		if (peer)
@@ -62,6 +64,7 @@ static __always_inline __u32 sweep_mapping(struct natxdp_flow *f, __u32 slot, __
 	flow_remove(f, slot, now);
 	if (peer)
 		flow_remove(peer, f->peer, now);
+	port_released(f, proto, NATXDP_TENANT_MAPPING);
 	return now + NATXDP_GRACE_TICKS;
 }
 
@@ -71,6 +74,8 @@ static __always_inline void sweep_release(const struct natxdp_flow *out, __u32 s
 {
 	if (out->flags & NATXDP_FLOW_MAPPED)
 		mapping_drop(out, key, now);
+	else
+		port_released(out, key->proto, NATXDP_TENANT_NONE);
 	if (out->flags & NATXDP_FLOW_COUNTED)
 		host_release(key->saddr);
 	if (key->tenant != NATXDP_TENANT_MAPPING) /* else it was a packet that was refused */
@@ -81,10 +86,12 @@ static __always_inline void sweep_release(const struct natxdp_flow *out, __u32 s
 static __always_inline void sweep_end(struct natxdp_flow *f, __u32 slot, struct natxdp_flow *peer,
 				      const struct natxdp_key *key, __u32 now)
 {
-	if (flow_remove(f, slot, now))
-		sweep_release(f, slot, key, now);
+	int removed = flow_remove(f, slot, now);
+
 	if (peer)
 		flow_remove(peer, f->peer, now);
+	if (removed) /* the port is free only when nobody finds the peer any more */
+		sweep_release(f, slot, key, now);
 }
 
 /* Look at one slot. Returns the tick at which it is due again, 0 for never. */

@@ -31,6 +31,7 @@ const char *const nat_map_names[NAT_MAPS] = {
 	[NAT_MAP_next_hop_index] = "next_hop_index",
 	[NAT_MAP_egress_devs] = "egress_devs",
 	[NAT_MAP_port_hints] = "port_hints",
+	[NAT_MAP_port_maps] = "port_maps",
 	[NAT_MAP_hosts] = "hosts",
 	[NAT_MAP_blocked] = "blocked",
 	[NAT_MAP_frags] = "frags",

@@ -40,6 +40,7 @@ enum nat_map {
 	NAT_MAP_next_hop_index,
 	NAT_MAP_egress_devs,
 	NAT_MAP_port_hints,
+	NAT_MAP_port_maps,
 	NAT_MAP_hosts,
 	NAT_MAP_blocked,
 	NAT_MAP_frags,

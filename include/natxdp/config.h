@@ -186,14 +186,16 @@ enum natxdp_dev {
 };
 
 /*
- * Map port_hints: ARRAY. For a destination whose ports are nearly all taken:
- * where the search goes on, and until when it is not worth it.
+ * Map port_hints: ARRAY. For a destination whose ports are nearly all taken, and
+ * that has none of the maps of ports (bpf/portmap.bpf.h): where the search goes
+ * on, and until when it is not worth it.
  */
-enum { NATXDP_PORT_HINTS = 16384 };
+enum { NATXDP_PORT_HINTS = 4096 };
 
 struct natxdp_port_hint {
 	__u64 destination; /* hash of address, port, protocol, pool slot */
-	__u32 cursor;	   /* next step of the permutation of the port range */
+	__u16 cursor;	   /* next step of the permutation of the port range */
+	__u16 seen;	   /* steps since a port was free */
 	__u32 full_until;  /* tick */
 };
 

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
@@ -32,13 +33,29 @@ static struct frame datagram(uint32_t host, uint16_t sport)
 	return f;
 }
 
-/* One destination gets every port of the range before the first is refused. */
+/* What one packet may cost: so many ports are looked for in the table at most (bpf/ports.bpf.h). */
+enum { TRIES_MOST = 1024 + 16 + 16 };
+
+/* The same as box_run(), and not too long a search. */
+static void run_bounded(struct box *box, const struct frame *f, struct output *out)
+{
+	uint64_t before = box_event(box, NATXDP_EVENT_PORT_TRIES);
+
+	box_run(box, BOX_SINGLE, f, out);
+	assert_in_range(box_event(box, NATXDP_EVENT_PORT_TRIES) - before, 0, TRIES_MOST);
+}
+
+/*
+ * One destination gets every port of the range before the first is refused,
+ * and to the end they are hard to guess: few follow from the one before.
+ */
 static void test_every_port(void **state)
 {
 	struct box_options options = { .port_min = 1024, .port_max = 65535, .max_flows = 70000 };
 	struct box *box = box_open(&options);
 	static bool given[65536];
-	unsigned int i, want = 61000 - 1024; /* from there on they are the host's */
+	unsigned int want = 61000 - 1024; /* from there on they are the host's */
+	unsigned int i, last = 0, follow = 0;
 	struct output out;
 	struct frame f;
 
@@ -46,26 +63,107 @@ static void test_every_port(void **state)
 	memset(given, 0, sizeof(given));
 	for (i = 0; i < want; i++) {
 		f = datagram(i / 30000, 1 + i % 30000);
-		box_run(box, BOX_SINGLE, &f, &out);
+		run_bounded(box, &f, &out);
 		if (out.reason != NATXDP_OUT_FORWARDED)
 			fail_msg("refused after %u of %u ports: reason %d", i, want, out.reason);
 		assert_in_range(out.f.sport, 1024, 60999);
 		assert_false(given[out.f.sport]);
 		given[out.f.sport] = true;
+		follow += out.f.sport == last + 1;
+		last = out.f.sport;
 	}
+	assert_in_range(follow, 0, want / 40);
 	f = datagram(9, 9);
-	box_run(box, BOX_SINGLE, &f, &out);
+	run_bounded(box, &f, &out);
 	assert_true(refused(&out));
-	box_run(box, BOX_SINGLE, &f, &out);
+	run_bounded(box, &f, &out);
 	assert_true(refused(&out));
 	/* another destination has all ports still, another port of it too */
 	f.daddr++;
-	box_run(box, BOX_SINGLE, &f, &out);
+	run_bounded(box, &f, &out);
 	assert_int_equal(out.reason, NATXDP_OUT_FORWARDED);
 	f.daddr--;
 	f.dport++;
-	box_run(box, BOX_SINGLE, &f, &out);
+	run_bounded(box, &f, &out);
 	assert_int_equal(out.reason, NATXDP_OUT_FORWARDED);
+	box_close(box);
+}
+
+/*
+ * Ports of flows that have ended can be had again at once, exactly they, and
+ * looking for them costs what is there to look for: of a range that is looked
+ * at as a whole, and of one for which the data plane keeps a map.
+ */
+static void reuse(unsigned int ports)
+{
+	struct box_options options = {
+		.port_min = 2000, .port_max = 1999 + ports, .max_flows = 16384, .timeout = 1.5
+	};
+	struct box *box = box_open(&options);
+	unsigned int i, round, given = 0, ended = 10;
+	struct output out;
+	struct frame f;
+
+	for (i = 0; i < ports; i++) {
+		f = datagram(0, 1 + i);
+		run_bounded(box, &f, &out);
+		assert_int_equal(out.reason, NATXDP_OUT_FORWARDED);
+	}
+	f = datagram(1, 1);
+	run_bounded(box, &f, &out);
+	assert_true(refused(&out));
+	for (round = 0; round < 500 && given < ended; round++) {
+		for (i = ended; i < ports; i++) { /* all but the first go on */
+			f = datagram(0, 1 + i);
+			box_run_fast(box, &f);
+		}
+		for (i = 0; i < given; i++) {
+			f = datagram(1, 1 + i);
+			box_run_fast(box, &f);
+		}
+		for (out.reason = NATXDP_OUT_FORWARDED; given < ended;) {
+			f = datagram(1, 1 + given);
+			run_bounded(box, &f, &out);
+			if (out.reason != NATXDP_OUT_FORWARDED)
+				break;
+			given++;
+		}
+		usleep(20000);
+	}
+	assert_int_equal(given, ended);
+	f = datagram(2, 1);
+	run_bounded(box, &f, &out);
+	assert_true(refused(&out));
+	box_close(box);
+}
+
+static void test_reuse(void **state)
+{
+	(void)state;
+	reuse(500);
+	reuse(3000);
+}
+
+/* More destinations that are nearly full at a time than there are maps: all of them get all. */
+static void test_many_destinations(void **state)
+{
+	enum { PORTS = 1000, DESTINATIONS = 60 };
+	struct box_options options = { .port_min = 2000,
+				       .port_max = 1999 + PORTS,
+				       .max_flows = 131072 };
+	struct box *box = box_open(&options);
+	unsigned int i, d;
+	struct output out;
+	struct frame f;
+
+	(void)state;
+	for (i = 0; i < PORTS + 1; i++)
+		for (d = 0; d < DESTINATIONS; d++) {
+			f = datagram(0, 1 + i);
+			f.daddr += d;
+			run_bounded(box, &f, &out);
+			assert_true(i < PORTS ? out.reason == NATXDP_OUT_FORWARDED : refused(&out));
+		}
 	box_close(box);
 }
 
@@ -254,9 +352,14 @@ static void test_draining(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_port), cmocka_unit_test(test_small_range),
-		cmocka_unit_test(test_pairing),	   cmocka_unit_test(test_same_port),
-		cmocka_unit_test(test_random),	   cmocka_unit_test(test_draining),
+		cmocka_unit_test(test_every_port),
+		cmocka_unit_test(test_reuse),
+		cmocka_unit_test(test_many_destinations),
+		cmocka_unit_test(test_small_range),
+		cmocka_unit_test(test_pairing),
+		cmocka_unit_test(test_same_port),
+		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_draining),
 	};
 
 	return cmocka_run_group_tests_name("prog/ports", tests, NULL, NULL);
