@@ -109,6 +109,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static bool next(struct table *table, const struct arguments *arguments, struct flow_view *view)
 {
 	while (table_next_any(table, view)) {
+		if (arguments->mappings && view->out.key.dport)
+			continue; /* of a packet that another inside host refused */
 		if (flow_view_is_mapping(view) == arguments->mappings &&
 		    flow_filter_match(&arguments->filter, view))
 			return true;
@@ -121,11 +123,10 @@ static int print_unsorted(struct table *table, const struct arguments *arguments
 			  struct flow_printer *printer)
 {
 	struct flow_view view;
-	int ret = 0;
 
-	while (!ret && printer->count < arguments->limit && next(table, arguments, &view))
-		ret = flow_print(printer, &view);
-	return ret;
+	while (printer->count < arguments->limit && next(table, arguments, &view))
+		flow_print(printer, &view);
+	return 0;
 }
 
 static int collect(struct table *table, const struct arguments *arguments, struct flow_view **views,
@@ -162,10 +163,10 @@ static int print_sorted(struct table *table, const struct arguments *arguments,
 	if (ret)
 		return ret;
 	flow_sort(views, count, arguments->sort, printer->now);
-	for (size_t i = 0; !ret && i < count && i < arguments->limit; i++)
-		ret = flow_print(printer, &views[i]);
+	for (size_t i = 0; i < count && i < arguments->limit; i++)
+		flow_print(printer, &views[i]);
 	free(views);
-	return ret;
+	return 0;
 }
 
 static int show(const struct nat *nat, const struct arguments *arguments)

@@ -20,7 +20,10 @@ struct flow_printer {
 };
 
 void flow_print_begin(struct flow_printer *printer);
-int flow_print(struct flow_printer *printer, const struct flow_view *view);
+void flow_print(struct flow_printer *printer, const struct flow_view *view);
 void flow_print_end(struct flow_printer *printer);
+
+/* In ticks, if nothing more comes. */
+uint32_t flow_print_expires_in(const struct flow_printer *printer, const struct flow_view *view);
 
 #endif

@@ -3,9 +3,11 @@
 #include "unit.h"
 
 #include <arpa/inet.h>
+#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "flowjson.h"
 #include "flowlist.h"
 #include "flowprint.h"
 
@@ -185,8 +187,8 @@ static char *print(const struct flow_view *view, bool json, bool mappings)
 	};
 
 	flow_print_begin(&printer);
-	assert_int_equal(flow_print(&printer, view), 0);
-	assert_int_equal(flow_print(&printer, view), 0);
+	flow_print(&printer, view);
+	flow_print(&printer, view);
 	flow_print_end(&printer);
 	fclose(printer.out);
 	return text;
@@ -213,6 +215,44 @@ static void a_flow_prints_as_line_and_as_json(void **state)
 	assert_non_null(strstr(text, " 1.2M "));
 	assert_non_null(strstr(text, " 18E "));
 	free(text);
+}
+
+static void the_longest_flow_fits_and_is_json(void **state)
+{
+	struct natxdp_config config = { .timeout = { [NATXDP_TIMEOUT_UDP] = UINT32_MAX } };
+	struct flow_printer printer = { .config = &config, .now = 1 << 16 };
+	struct flow_view view = { .out = out_flow("255.255.255.255", "255.255.255.255", 65535,
+						  IPPROTO_UDP) };
+	char text[FLOW_JSON_SIZE];
+	size_t len;
+	cJSON *flow;
+
+	(void)state;
+	view.out.key.sport = view.out.new_sport = view.out.new_dport = 0xffff;
+	view.out.new_saddr = view.out.new_daddr = 0xffffffff;
+	view.out.flags = NATXDP_FLOW_HAIRPIN;
+	view.out.packets = view.out.bytes = view.in.packets = view.in.bytes = UINT64_MAX;
+	view.out.first_seen = 3 << 16;
+	view.out.last_seen = 1 << 16;
+	len = flow_json(text, &printer, &view);
+	assert_in_range(len, 400, FLOW_JSON_SIZE - 60);
+	text[len] = 0;
+	flow = cJSON_ParseWithOpts(text, NULL, true);
+	assert_non_null(flow);
+	assert_int_equal(cJSON_GetArraySize(flow), 13);
+	assert_string_equal(text,
+			    "{\"proto\":\"udp\",\"proto_number\":17,"
+			    "\"inside\":{\"address\":\"255.255.255.255\",\"port\":65535},"
+			    "\"external\":{\"address\":\"255.255.255.255\",\"port\":65535},"
+			    "\"destination\":{\"address\":\"255.255.255.255\",\"port\":65535},"
+			    "\"hairpin\":true,"
+			    "\"hairpin_to\":{\"address\":\"255.255.255.255\",\"port\":65535},"
+			    "\"state\":\"replied\","
+			    "\"out\":{\"packets\":18446744073709551615,\"bytes\":18446744073709551615},"
+			    "\"in\":{\"packets\":18446744073709551615,\"bytes\":18446744073709551615},"
+			    "\"age_seconds\":72055395.015,\"idle_seconds\":0.000,"
+			    "\"expires_in_seconds\":72057594.021}");
+	cJSON_Delete(flow);
 }
 
 static void a_protocol_without_ports_prints_as_such(void **state)
@@ -300,6 +340,7 @@ int main(void)
 		cmocka_unit_test(bad_filters_are_refused),
 		cmocka_unit_test(sorting_puts_the_most_first),
 		cmocka_unit_test(a_flow_prints_as_line_and_as_json),
+		cmocka_unit_test(the_longest_flow_fits_and_is_json),
 		cmocka_unit_test(a_protocol_without_ports_prints_as_such),
 		cmocka_unit_test(a_hairpin_says_where_it_goes),
 		cmocka_unit_test(mappings_are_no_flows),
