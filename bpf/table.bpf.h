@@ -26,6 +26,11 @@
 #include "maps.bpf.h"
 
 #define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
+/*
+ * An atomic operation whose result nobody takes is not ordered with anything
+ * on arm64 (STADD, STCLR); with it, it is both acquire and release (LDADDAL).
+ */
+#define atomic_fetched(result) barrier_var(result)
 #define WRITE_ONCE(x, v) (*(volatile typeof(x) *)&(x) = (v))
 
 /* Of flow_claim(), against other CPUs that insert keys of the same stripe. */
@@ -189,10 +194,13 @@ static __always_inline void slot_release(__u32 slot)
 {
 	__u32 group = slot / NATXDP_GROUP_SLOTS;
 	struct natxdp_tags *tags = bpf_map_lookup_elem(&flow_tags, &group);
-	__u64 tag = 0xffull << slot % NATXDP_WAYS * 8;
+	__u64 tag = 0xffull << slot % NATXDP_WAYS * 8, *word, before;
 
-	if (tags)
-		__sync_fetch_and_and(&tags->word[slot / NATXDP_WAYS % NATXDP_GROUP_BUCKETS], ~tag);
+	if (!tags)
+		return;
+	word = &tags->word[slot / NATXDP_WAYS % NATXDP_GROUP_BUCKETS];
+	before = __sync_fetch_and_and(word, ~tag);
+	atomic_fetched(before);
 }
 
 /*
@@ -254,10 +262,7 @@ __noinline int flow_claim_by(const struct natxdp_flow *flow, struct natxdp_home 
 		return -EINVAL;
 	fetch_tags(home);
 	for (tries = 0; tries < CLAIM_TRIES; tries++) {
-		/*
-		 * A full barrier: nothing of the search is read before. Clang makes a
-		 * plain load of adding what it knows to be nothing.
-		 */
+		/* nothing of the search is read before; clang makes a plain load of adding 0 */
 		barrier_var(nothing);
 		inserts = __sync_fetch_and_add(&lock->inserts, nothing);
 		if (flow_search(&flow->key, home) != NATXDP_SLOT_NONE) {
@@ -275,11 +280,12 @@ __noinline int flow_claim_by(const struct natxdp_flow *flow, struct natxdp_home 
 		bpf_spin_lock(&lock->lock);
 		if (lock->inserts == inserts) {
 			/*
-			 * What makes the entry findable, as a full barrier, and only then the
+			 * What makes the entry findable, after all else of it, and only then the
 			 * count: who reads the new count must find the entry.
 			 */
 			__sync_lock_test_and_set(&f->key.word[1], flow->key.word[1]);
-			lock->inserts = inserts + 1;
+			inserts = __sync_fetch_and_add(&lock->inserts, 1);
+			atomic_fetched(inserts);
 			bpf_spin_unlock(&lock->lock);
 			return slot;
 		}
