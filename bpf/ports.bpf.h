@@ -39,7 +39,8 @@ struct port_search {
 	__u32 stride;
 	__u32 tried;
 	__u32 words; /* of the map that were passed */
-	__u32 bare;  /* a protocol without ports */
+	__u32 crowded;
+	__u32 bare; /* a protocol without ports */
 	__u32 no_room;
 	__u32 now;		/* tick; here, too, and not on the stack */
 	struct natxdp_key seed; /* of the random start */
@@ -70,8 +71,8 @@ static __always_inline long port_test(struct port_walk *walk, __u32 port)
 	s->tried++;
 	s->in.key.dport = bpf_htons(port);
 	s->slot = -EEXIST;
-	/* a look without the lock first: when this matters, most ports are taken */
-	if (flow_find(&s->in.key) != NATXDP_SLOT_NONE || before_has(&s->in.key) ||
+	/* where most ports are taken, a look costs less than asking for sockets and claiming */
+	if ((s->crowded && flow_find(&s->in.key) != NATXDP_SLOT_NONE) || before_has(&s->in.key) ||
 	    host_owns(walk->ctx, &s->in.key))
 		return 0;
 	rewrite_prepare(&s->in);
@@ -258,10 +259,12 @@ static __always_inline void port_search(struct port_walk *walk)
 		return;
 	port_shuffle(s);
 	map = s->mask >= PORT_TRIES_MOST ? port_map_find(s->destination) : NULL;
+	s->crowded = map || known;
 	if (!map) {
 		bpf_loop(known ? PORT_TRIES_CROWDED : PORT_TRIES_RANDOM, port_try, walk, 0);
 		if (s->slot != -EEXIST)
 			return;
+		s->crowded = 1;
 		if (s->mask >= PORT_TRIES_MOST && !port_map_take(s->destination, s->now))
 			map = port_map_find(s->destination);
 	}

@@ -101,6 +101,23 @@ static __always_inline void fetch_tags(const struct natxdp_home *home)
 	}
 }
 
+/*
+ * May a group have a tag? Whoever searches mostly finds nothing (a new flow looks four
+ * times), and this is a third of the instructions that a walk through the group takes.
+ */
+static __always_inline int tags_have(const struct natxdp_tags *tags, __u64 tag)
+{
+	__u64 any = 0;
+	int i;
+
+#pragma unroll
+	for (i = 0; i < NATXDP_GROUP_BUCKETS; i++) {
+		any |= natxdp_tags_equal(READ_ONCE(tags->word[i]), tag);
+		barrier_var(any); /* one after the other, or clang keeps all words on the stack */
+	}
+	return any != 0;
+}
+
 /* The slot of the live entry with this key, or NATXDP_SLOT_NONE. */
 static __always_inline __u32 flow_search(const struct natxdp_key *key,
 					 const struct natxdp_home *home)
@@ -116,6 +133,8 @@ static __always_inline __u32 flow_search(const struct natxdp_key *key,
 		tags = bpf_map_lookup_elem(&flow_tags, &group);
 		if (!tags)
 			return NATXDP_SLOT_NONE;
+		if (!tags_have(tags, tag))
+			continue;
 #pragma clang loop unroll(disable)
 		for (i = 0; i < NATXDP_GROUP_BUCKETS; i++) {
 			at = (home->slot / NATXDP_WAYS + i) % NATXDP_GROUP_BUCKETS;
