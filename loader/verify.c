@@ -366,8 +366,8 @@ static void check_wire(struct verifier *v)
 	}
 	f = find(v, FINDING_OK, "wire", target);
 	inet_ntop(AF_INET, &wire->external, external, sizeof(external));
-	say(f->found, "it answered %s:%u within %u ms, and the answer was translated back", external,
-	    ntohs(wire->external_port), wire->ms);
+	say(f->found, "it answered %s:%u within %u ms, and the answer was translated back",
+	    external, ntohs(wire->external_port), wire->ms);
 }
 
 static bool has_word(const struct lastload *last, const char *word)

@@ -142,7 +142,8 @@ static int gateway_mac(struct wire *wire, const char *iface, uint8_t mac[ETH_ALE
 	if (fd >= 0)
 		close(fd);
 	if (ret || !(request.arp_flags & ATF_COM))
-		return fail(wire, "the hardware address of the gateway is not known: ping it first");
+		return fail(wire,
+			    "the hardware address of the gateway is not known: ping it first");
 	memcpy(mac, request.arp_ha.sa_data, ETH_ALEN);
 	return 0;
 }
@@ -213,9 +214,10 @@ static int wait_answer(struct wire *wire, const struct nat *nat, const struct na
 	}
 	table_close(&table);
 	if (ret)
-		fail(wire, left ? "no answer in %d ms: is the target there, and does its answer "
-				  "find the way to the external address?" :
-				  "no flow was opened in %d ms: 'natxdp stats' counts why",
+		fail(wire,
+		     left ? "no answer in %d ms: is the target there, and does its answer "
+			    "find the way to the external address?" :
+			    "no flow was opened in %d ms: 'natxdp stats' counts why",
 		     PATIENCE_MS);
 	return ret;
 }

@@ -20,7 +20,7 @@ enum { WIRE_WHY_MAX = 160 };
 struct wire {
 	__be32 inside; /* as probe_choose() has it */
 	__be32 target;
-	__be16 port;   /* 0: echo */
+	__be16 port; /* 0: echo */
 	/* what came of it */
 	__be32 external;
 	__be16 external_port;

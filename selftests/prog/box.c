@@ -165,7 +165,7 @@ static void fill(struct box *box, const struct box_options *o)
 /* As loader/object.c does it for an upgrade. */
 static void take_over(struct box *box, struct box *before)
 {
-	static const char *const own[] = { "flow_table", "flow_tags", "flow_locks",
+	static const char *const own[] = { "flow_table", "flow_tags",	"flow_locks",
 					   "flow_due",	 "sweep_state", "config" };
 	struct natxdp_bpf *old = before->bpf;
 	struct bpf_map *map, *shared;
@@ -438,46 +438,6 @@ uint32_t box_run_fast(struct box *box, const struct frame *f)
 	return run.retval;
 }
 
-struct natxdp_key box_key(enum box_side side, uint8_t proto, uint32_t saddr, uint16_t sport,
-			  uint32_t daddr, uint16_t dport)
-{
-	return (struct natxdp_key){ .saddr = htonl(saddr),
-				    .daddr = htonl(daddr),
-				    .sport = htons(sport),
-				    .dport = htons(dport),
-				    .proto = proto,
-				    .side = (uint8_t)side };
-}
-
-bool box_flow(struct box *box, const struct natxdp_key *key, struct natxdp_flow *flow)
-{
-	unsigned int b, w, found = 0;
-
-	for (b = 0; b < box->buckets; b++)
-		for (w = 0; w < NATXDP_WAYS; w++)
-			if (!memcmp(&box->table[b].way[w].key, key, sizeof(*key))) {
-				*flow = box->table[b].way[w];
-				found++;
-			}
-	assert_in_range(found, 0, 1);
-	return found;
-}
-
-void box_count(struct box *box, unsigned int *live, unsigned int *dead)
-{
-	unsigned int b, w;
-
-	*live = 0;
-	*dead = 0;
-	for (b = 0; b < box->buckets; b++)
-		for (w = 0; w < NATXDP_WAYS; w++) {
-			uint8_t proto = box->table[b].way[w].key.proto;
-
-			*dead += proto == NATXDP_PROTO_DEAD;
-			*live += proto != NATXDP_PROTO_DEAD && proto != NATXDP_PROTO_FREE;
-		}
-}
-
 struct natxdp_bpf *box_bpf(struct box *box)
 {
 	return box->bpf;
@@ -487,34 +447,4 @@ const struct natxdp_bucket *box_table(struct box *box, unsigned int *buckets)
 {
 	*buckets = box->buckets;
 	return box->table;
-}
-
-unsigned int box_effort(unsigned int full)
-{
-	const char *percent = getenv("NATXDP_TEST_EFFORT");
-
-	return percent ? full * strtoul(percent, NULL, 10) / 100 : full;
-}
-
-bool box_wait(struct box *box, unsigned int live, double seconds)
-{
-	double until = now() + seconds;
-	unsigned int l, d;
-
-	do {
-		box_count(box, &l, &d);
-		if (l == live && !d)
-			return true;
-		usleep(10000);
-	} while (now() < until);
-	return false;
-}
-
-void box_next_tick(void)
-{
-	uint32_t start = now() * 1e9 / (1 << NATXDP_TICK_SHIFT);
-
-	/* two: the data plane's clock is coarse and lags by some milliseconds */
-	while ((uint32_t)(now() * 1e9 / (1 << NATXDP_TICK_SHIFT)) < start + 2)
-		usleep(1000);
 }

@@ -62,10 +62,10 @@ static struct natxdp_bring bring(struct box *box, struct box *before, bool end)
 	box_table(before, &buckets);
 	for (io.first = 0; io.first < buckets * NATXDP_WAYS; io.first += NATXDP_BRING_SLOTS) {
 		io.count = NATXDP_BRING_SLOTS;
-		assert_int_equal(
-			bpf_prog_test_run_opts(bpf_program__fd(box_bpf(box)->progs.natxdp_bring),
-					       &run),
-			0);
+		assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(
+								box_bpf(box)->progs.natxdp_bring),
+							&run),
+				 0);
 		assert_int_equal(run.retval, XDP_PASS);
 		sum.brought += io.brought;
 		sum.left += io.left;
@@ -284,8 +284,7 @@ static void test_no_room(void **state)
 		f.sport = 2000 + i;
 		box_run(box, BOX_SINGLE, &f, &o);
 		refused += o.reason == NATXDP_DROP_TABLE_FULL;
-		assert_true(o.reason == NATXDP_DROP_TABLE_FULL ||
-			    o.reason == NATXDP_OUT_FORWARDED);
+		assert_true(o.reason == NATXDP_DROP_TABLE_FULL || o.reason == NATXDP_OUT_FORWARDED);
 	}
 	/* what was half inserted and taken back makes room for some after its grace */
 	assert_in_range(refused, done.left - 64, done.left);
