@@ -5,6 +5,7 @@
 
 enum {
 	GRACE = 3,	    /* times silence: for peers that were not heard since we started */
+	FIRST_MS = 30000,   /* what nobody has waits for its home: a fleet does not start at once */
 	ASK_MS = 2000,	    /* between questions to AWS for a node */
 	OFFER_MS = 5000,    /* until an offer is made to somebody else */
 	REFUSED_MS = 15000, /* who did not take it is not asked again for this long */
@@ -219,7 +220,7 @@ static void suspect(struct policy *p, struct policy_zone *z, struct policy_actio
 static bool may_be_first(const struct policy *p, const struct policy_zone *z)
 {
 	unsigned int home = p->conf.home[z - p->zone];
-	int64_t wait = GRACE * p->conf.silence + rank(p, z) * 2 * p->conf.interval;
+	int64_t wait = FIRST_MS + rank(p, z) * 2 * p->conf.interval;
 
 	return home == p->conf.self || (!policy_is_fit(p, home) && p->now - p->started > wait);
 }
