@@ -104,7 +104,9 @@ static void adopt(struct policy *p, struct policy_zone *z, const struct policy_l
 		return;
 	if (newer) {
 		z->changed = z->witnessed = p->now;
-		z->wish = POLICY_NOBODY;
+		/* what was wished before anything was known is not done yet */
+		if (z->state != POLICY_UNKNOWN)
+			z->wish = POLICY_NOBODY;
 	}
 	if (lease->witness != z->lease.witness)
 		z->witnessed = p->now;

@@ -406,10 +406,32 @@ static void every_decision(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+/* An operator may ask for a zone before its lease was read; a change of hands ends the wish. */
+static void a_wish_waits_for_the_lease(void **state)
+{
+	const struct row row = {
+		"wished before the lease is read", UNK, 0, POLICY_LEASE, OTHERS(7), STB, 0, 0, 0
+	};
+	struct policy_event event = { .kind = POLICY_TO, .zone = ZONE, .node = WE };
+	struct policy_actions actions;
+	struct policy p;
+
+	(void)state;
+	give(&p, &row);
+	policy_step(&p, &event, NOW, &actions);
+	event = (struct policy_event){ .kind = POLICY_LEASE, .zone = ZONE, .lease = row.lease };
+	policy_step(&p, &event, NOW, &actions);
+	assert_int_equal(p.zone[ZONE].wish, WE);
+	event.lease = (struct policy_lease)THIRDS(8);
+	policy_step(&p, &event, NOW, &actions);
+	assert_int_equal(p.zone[ZONE].wish, POLICY_NOBODY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_decision),
+		cmocka_unit_test(a_wish_waits_for_the_lease),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
