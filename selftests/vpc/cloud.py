@@ -18,7 +18,7 @@ from pathlib import Path
 
 import plan as plans
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "aws"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "aws"))
 
 from lab import Lab, Namespace  # noqa: E402
 from standin import StandIn  # noqa: E402

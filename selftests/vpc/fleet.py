@@ -42,6 +42,8 @@ class Fleet(Vpc):
                      if not node["self"] and node["node"][-1] in letters]
             if not all(peer["alive"] and peer["healthy"] and peer["synced"] for peer in peers):
                 return False
+            if any(zone["state"] == "unknown" for zone in state["zones"]):
+                return False
             if home and not any(zone["zone"][-1] == letter and zone["state"] == "owner"
                                 and zone["owner"] == self.nodes[letter].name
                                 for zone in state["zones"]):

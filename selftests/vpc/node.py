@@ -37,7 +37,7 @@ class Node:
         self.agent: subprocess.Popen | None = None
         self.nat: dict[str, object] = {
             "external": ",".join(zone.slot(other) for other in vpc.plan.nat_zones),
-            "max-flows": 65536, "tcp-established-timeout": 3600,
+            "max-flows": 131072, "tcp-established-timeout": 3600,
         }
         self.conf: dict[str, object] = {
             "pin_dir": self.pin_dir, "user": "nobody", "imds": "on", "imds_interval": 1,
