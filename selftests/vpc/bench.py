@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "net")]
 
 import scenario  # noqa: E402
-from failures import FAILURES, Failure, go_home  # noqa: E402
+from failures import FAILURES, Failure  # noqa: E402
 from fleet import Fleet  # noqa: E402
 from lab import BUILD, TOP  # noqa: E402
 
@@ -54,7 +54,8 @@ def once(vpc: Fleet, traffic: scenario.Traffic, failure: Failure) -> dict:
     if any(pair[0] != pair[1] for pair in result.holders.values()):
         result.problems.append(f"split: {result.holders}")
     failure.undo(vpc, "a")
-    go_home(vpc, "a")
+    vpc.go_home("a")
+    vpc.wait_ready()
     vpc.leaks.forget()
     return result.as_dict() | {"at": time.time(), "api": vpc.cloud.api,
                                "propagation": vpc.cloud.propagation,
@@ -125,8 +126,8 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=30, help="of each (30)")
     parser.add_argument("--connections", type=int, default=300, help="in all zones (300)")
     parser.add_argument("--interval", type=int, default=500, help="ms between messages (500)")
-    parser.add_argument("--api", type=float, default=0.2, help="seconds of an API call (0.2)")
-    parser.add_argument("--propagation", type=float, default=0.5, help="seconds until it acts (0.5)")
+    parser.add_argument("--api", type=float, default=0, help="seconds of an API call (0)")
+    parser.add_argument("--propagation", type=float, default=0, help="seconds until it acts (0)")
     parser.add_argument("--anew", action="store_true", help="forget the runs so far")
     parser.add_argument("--doc", action="store_true", help="write the table, measure nothing")
     options = parser.parse_args()

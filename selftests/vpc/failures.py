@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -61,15 +60,3 @@ FAILURES = {failure.name: failure for failure in (
     Failure("cut-off", "no way to the peers; AWS and the internet are there",
             cut_off_from_peers, lambda vpc, letter: vpc.heal(), moves=False),
 )}
-
-
-def go_home(vpc: Fleet, letter: str, timeout: float = 60) -> None:
-    """The zone of a node goes back to it, planned, when the node is in sync."""
-    vpc.wait_ready(home=False, timeout=timeout)
-    zone = vpc.nodes[letter].zone.name
-    if vpc.holders()[letter] != (letter, letter):
-        try:
-            vpc.nodes[letter].natxdp("failover", "to", f"nat-{letter}", zone)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"zone {letter} does not go home\n{vpc.explain()}") from None
-    vpc.wait_ready(timeout=timeout)

@@ -21,8 +21,23 @@ class Fleet(Vpc):
 
     def power_on(self, agents: bool = True) -> None:
         super().power_on(agents)
-        if agents:
-            self.wait_ready()
+        if not agents:
+            return
+        # who starts long before the others takes their zones, as nobody has them
+        for letter in self.nodes:
+            self.go_home(letter)
+        self.wait_ready()
+
+    def go_home(self, letter: str, timeout: float = READY_LIMIT) -> None:
+        """The zone of a node goes back to it, planned, when the node is in sync."""
+        self.wait_ready(home=False, timeout=timeout)
+        node = self.nodes[letter]
+        if self.failover(letter, "status")["zones"][node.zone.index]["owner"] == node.name:
+            return
+        try:
+            node.natxdp("failover", "to", node.name, node.zone.name)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"zone {letter} does not go home\n{self.explain()}") from None
 
     def failover(self, letter: str, *arguments: object) -> dict:
         """`natxdp failover`, asked of a node."""

@@ -76,7 +76,7 @@ class Result:
     scenario: str
     outage_ms: float  # of the established UDP flow
     new_flows_ms: float  # of those that begin
-    api_ms: float  # of the outage, in which AWS had the ball
+    api_ms: float  # of the outage after the claim, in which AWS had the ball
     beyond_ms: float  # outage_ms less api_ms
     first_call_ms: float  # from the fault to the first call that moves something
     connections: int
@@ -136,7 +136,13 @@ def measure(vpc: Vpc, name: str, times: tuple[float, float], start: dict[str, st
     calls = trace.moves(vpc, began)
     taker = calls[0].caller if calls else ""
     until = old["outage_from"] + old["outage_ms"] / 1e3
-    api = trace.api_time(vpc, began, until, taker) * 1e3 if calls and until > began else 0.0
+    api = 0.0
+    if calls and until > began:
+        # before the claim, calls go on beside the detection: all of that is ours
+        zone = next(zone for zone in vpc.plan.nat_zones if zone.letter == calls[0].zone)
+        claim = trace.claimed_at(vpc, zone, taker, calls[0].time)
+        outage = max(old["outage_from"], began)
+        api = trace.api_time(vpc, max(claim, outage), until, taker) * 1e3
     problems = trace.flip_flops(vpc, began, start)
     problems += [f"lost: {outcome.errors}" for outcome in outcomes if outcome.lost]
     for outcome in outcomes:

@@ -17,7 +17,7 @@ import time
 import scenario
 import trace
 from conftest import LONG
-from failures import FAILURES, go_home
+from failures import FAILURES
 from fleet import Fleet
 from lab import wait_until
 
@@ -52,7 +52,8 @@ def fault(vpc: Fleet, chance: random.Random, traffic: scenario.Traffic) -> str:
     assert vpc.echo.report()["wrong"] == 0
     failure.undo(vpc, letter)
     vpc.cloud.standin.faults.clear()
-    go_home(vpc, letter)
+    vpc.go_home(letter)
+    vpc.wait_ready()
     return f"{failure.name} of {letter}"
 
 

@@ -19,9 +19,8 @@ import pytest
 import scenario
 import trace
 from conftest import LONG
-from failures import FAILURES, cut_off_from_peers, go_home
+from failures import FAILURES, cut_off_from_peers
 from fleet import Fleet
-from lab import wait_until
 from load import Load
 
 CONNECTIONS = 50_000 if LONG else 1_200
@@ -42,7 +41,7 @@ def running() -> Iterator[Fleet]:
 
 @pytest.fixture
 def fleet(running: Fleet) -> Iterator[Fleet]:
-    assert running.is_ready(), running.explain()
+    running.wait_ready()
     yield running
     vpc = running
     untranslated, leaked = vpc.untranslated.forget(), vpc.leaks.forget()
@@ -70,7 +69,7 @@ def test_connections_survive(fleet: Fleet, name: str) -> None:
                           traffic=fleet.traffic, moves=failure.moves, watch=3)
     check(fleet, result, failure.moves)
     failure.undo(fleet, "a")
-    go_home(fleet, "a")
+    fleet.go_home("a")
 
 
 def test_new_connections_while_another_node_has_the_zone(fleet: Fleet) -> None:
@@ -89,7 +88,7 @@ def test_new_connections_while_another_node_has_the_zone(fleet: Fleet) -> None:
     theirs = {zone.public_ip for zone in (A, B, C) if fleet.holders()[zone.letter][1] == taker}
     assert set(outcome.public) <= theirs
     FAILURES["crash"].undo(fleet, "a")
-    go_home(fleet, "a")
+    fleet.go_home("a")
 
 
 def test_a_slow_and_throttling_api(fleet: Fleet) -> None:
@@ -104,7 +103,7 @@ def test_a_slow_and_throttling_api(fleet: Fleet) -> None:
     finally:
         faults.clear()
     FAILURES["crash"].undo(fleet, "a")
-    go_home(fleet, "a")
+    fleet.go_home("a")
 
 
 CUTS = {
@@ -138,10 +137,8 @@ def test_no_split_brain(fleet: Fleet, name: str) -> None:
         assert outcome.survived, (outcome, fleet.explain())
     fleet.heal()
     for zone in "abc":
-        wait_until(lambda: fleet.is_ready(home=False), "all are in sync again", 60)
-        if fleet.holders()[zone][0] != zone:
-            go_home(fleet, zone)
-    assert fleet.is_ready(), fleet.explain()
+        fleet.go_home(zone)
+    fleet.wait_ready()
 
 
 def test_a_zone_is_lost_with_two_nodes() -> None:

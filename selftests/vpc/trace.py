@@ -82,6 +82,14 @@ def api_time(vpc, since: float, until: float, caller: str) -> float:
     return total
 
 
+def claimed_at(vpc, zone: plans.Zone, caller: str, first_move: float) -> float:
+    """When the node wrote itself into the lease of the zone before its first move."""
+    claims = [entry.time for entry in vpc.cloud.standin.calls("UpdateItem")
+              if caller_of(entry) == caller and not entry.code and entry.time <= first_move
+              and entry.params["Key"].get("az") == {"S": zone.name}]
+    return max(claims, default=first_move)
+
+
 def leases(vpc) -> dict[str, dict]:
     """zone letter -> the item in the table, with plain values."""
     items = vpc.cloud.world.tables[plans.LEASES]["items"]
