@@ -9,9 +9,11 @@
 #include "insert.h"
 
 enum {
-	SCAN_MS = 50,	/* between two looks at the tags: half of the lag on average */
-	BUSY_MS = 10,	/* while there is more to be told than went */
-	MOST = 1000,	/* records at a time: 100,000 a second, so that a full copy is no storm */
+	SCAN_MS = 50, /* between two looks at the tags: half of the lag on average */
+	BUSY_MS = 10, /* while there is more to be told than went */
+	/* Records: 100,000 a second, so that a full copy is no storm; so many at a time. */
+	RATE_PER_MS = 100,
+	MOST = 4000,
 	WALK_MS = 8000, /* over the whole table, for what tags do not show */
 	WALK_LEAST = 64,
 	WALK_MOST = 32768, /* entries at a time: a millisecond */
@@ -35,7 +37,7 @@ struct sync_peer {
 	bool forgotten;		 /* the peer is told all, from the beginning */
 	bool wants;		 /* we have to ask the peer for all, once more */
 	bool scanning, complete; /* all was told once */
-	int64_t scan_began, scan_due, walked;
+	int64_t scan_began, scan_due, told;
 	/* Acknowledged up to @mark, the peer has all of before @mark_began. */
 	bool marked;
 	uint64_t mark;
@@ -172,6 +174,14 @@ static void put_mark(struct sync_peer *peer, enum wire_op op, bool *due, int64_t
 	*due = false;
 }
 
+/* A tick that comes late makes up for it. */
+static unsigned int most_now(const struct sync_peer *peer, int64_t now)
+{
+	int64_t most = (now - peer->told) * RATE_PER_MS;
+
+	return most < MOST ? most : MOST;
+}
+
 static void tell(struct sync_peer *peer, int64_t now)
 {
 	put_mark(peer, WIRE_WANTED, &peer->wants, now);
@@ -183,12 +193,12 @@ static void tell(struct sync_peer *peer, int64_t now)
 		peer->scan_began = now;
 		peer->scan_due = now + SCAN_MS;
 	}
-	if (peer->scanning && shadow_scan(peer->shadow, peer->stream, MOST, now))
+	if (peer->scanning && shadow_scan(peer->shadow, peer->stream, most_now(peer, now), now))
 		end_scan(peer, now);
 	if (peer->complete)
-		shadow_walk(peer->shadow, peer->stream, walk_slots(peer->sync, now - peer->walked),
+		shadow_walk(peer->shadow, peer->stream, walk_slots(peer->sync, now - peer->told),
 			    now);
-	peer->walked = now;
+	peer->told = now;
 	stream_flush(peer->stream, now);
 }
 

@@ -173,6 +173,10 @@ static void send_some(struct run *run, uint32_t first, uint32_t count, uint32_t 
 	}
 	for (uint32_t done = 0; done < count; done += ret) {
 		ret = sendmmsg(run->fd, message + done, count - done, 0);
+		if (ret < 0 && errno == ENOBUFS) { /* the cable is full for a moment */
+			usleep(200);
+			ret = 0;
+		}
 		if (ret < 0)
 			die("cannot send");
 	}
