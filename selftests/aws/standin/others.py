@@ -48,6 +48,41 @@ def put_metric_data(world, params):
     return {}
 
 
+def statistics(data):
+    """Of data as they were put, in the form that they had."""
+    values = []
+    for datum in data:
+        if "StatisticValues" in datum:
+            raise ApiError("InvalidParameterValue", "sets of statistics are not known here")
+        counts = datum.get("Counts") or [1.0] * len(datum.get("Values", []))
+        values += [(value, count) for value, count in zip(datum.get("Values", []), counts)]
+        values += [(datum["Value"], 1.0)] if "Value" in datum else []
+    return {"SampleCount": sum(count for _, count in values),
+            "Sum": sum(value * count for value, count in values),
+            "Minimum": min(value for value, _ in values), "Maximum": max(value for value, _ in values)}
+
+
+def points(world, stat):
+    """(time, value) of each period, the newest first."""
+    metric, found = stat["Metric"], {}
+    for datum in world.metrics:
+        at = datum.get("Timestamp", time.time())
+        if (datum["Namespace"], datum["MetricName"], datum.get("Dimensions", [])) == \
+                (metric["Namespace"], metric["MetricName"], metric.get("Dimensions", [])):
+            found.setdefault(at // stat["Period"] * stat["Period"], []).append(datum)
+    return [(at, statistics(data)[stat["Stat"]]) for at, data in sorted(found.items(), reverse=True)]
+
+
+@action("monitoring")
+def get_metric_data(world, params):
+    results = []
+    for query in params["MetricDataQueries"]:
+        found = points(world, query["MetricStat"])
+        results.append({"Id": query["Id"], "Label": query.get("Label", query["Id"]), "StatusCode": "Complete",
+                        "Timestamps": [at for at, _ in found], "Values": [value for _, value in found]})
+    return {"MetricDataResults": results}
+
+
 @action("logs")
 def create_log_group(world, params):
     if params["logGroupName"] in world.log_groups:

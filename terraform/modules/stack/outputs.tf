@@ -40,6 +40,11 @@ output "autoscaling_groups" {
   value       = module.nat.autoscaling_groups
 }
 
+output "target_groups" {
+  description = "By zone, or all: ARN of the target group. Empty in eip mode."
+  value       = { for name, group in module.nat.target_groups : name => group.arn }
+}
+
 output "lease_table" {
   description = "Name of the DynamoDB table with the owner of each zone. null in gwlb mode."
   value       = try(module.nat.lease_table.name, null)
