@@ -163,7 +163,7 @@ build/natxdpd: build/agent/main.o $(AGENT_ARCHIVES)
 $(UNIT_PROGRAMS): $(OUT)/selftests/unit/%: $(OUT)/selftests/unit/test_%.o \
 		$(UNIT_SHARED) $(OUT)/libnatxdp-decide.a $(AGENT_ARCHIVES)
 	$(call say,LINK,$@)
-	$(Q)$(call link,-lcmocka $(AGENT_LIBS) $(AWS_LIBS) -lm)
+	$(Q)$(call link,-lcmocka $(if $(filter build,$(OUT)),$(AGENT_LIBS) $(AWS_LIBS)) -lm)
 
 $(PROG_PROGRAMS): $(OUT)/selftests/prog/%: $(OUT)/selftests/prog/test_%.o \
 		$(call shared_objects,prog) $(OUT)/libnatxdp.a
