@@ -59,8 +59,9 @@ unsigned int sampling_attached(const struct agent *agent)
 	struct attached attached;
 
 	for (unsigned int i = 0; i < instance->link_count; i++)
-		count += !attach_query(instance->link[i].ifindex, &attached) && attached.program &&
-			 attached.program == instance->link[i].entry;
+		count += !attach_query(instance->link[i].hook, instance->link[i].ifindex,
+				       &attached) &&
+			 attached.program && attached.program == instance->link[i].entry;
 	return count;
 }
 

@@ -23,7 +23,7 @@
 #include "mapping.bpf.h"
 #include "table.bpf.h"
 
-const volatile struct natxdp_geometry before;
+SEC(".rodata.before") const volatile struct natxdp_geometry before = {};
 
 /* The maps flow_table and flow_tags of before; without them, of one element. */
 struct {

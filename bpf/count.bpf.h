@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Every packet ends in count_packet(), exactly once. */
+/* Every frame ends in count_packet(), exactly once. */
 #ifndef NATXDP_COUNT_BPF_H
 #define NATXDP_COUNT_BPF_H
 
 #include "maps.bpf.h"
 
-static __always_inline void count_packet(__u32 reason, __u32 bytes)
+/* A frame may stand for several packets of the wire: @packets with @bytes in all. */
+static __always_inline void count_packet(__u32 reason, __u32 packets, __u32 bytes)
 {
 	struct natxdp_counters *c;
 	__u32 zero = 0;
@@ -14,7 +15,7 @@ static __always_inline void count_packet(__u32 reason, __u32 bytes)
 	barrier_var(reason); /* the verifier must see that what is checked is what is used */
 	if (!c || reason >= NATXDP_REASON_COUNT)
 		return;
-	c->packets[reason]++;
+	c->packets[reason] += packets;
 	c->bytes[reason] += bytes;
 }
 

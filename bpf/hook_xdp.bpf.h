@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * A packet at the XDP hook. The core knows packets by these names alone, and
- * is compiled once with this header and once with hook_tc.bpf.h, whichever the
- * file of the entry points includes before all others.
+ * A packet at the XDP hook: in the driver, before the kernel makes anything of
+ * it. The core knows packets by these names alone; see hook.bpf.h.
  */
 #ifndef NATXDP_HOOK_BPF_H
 #define NATXDP_HOOK_BPF_H
 
 #include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "hook.bpf.h"
 #include "maps.bpf.h"
 
 typedef struct xdp_md hook_ctx;
@@ -40,6 +41,35 @@ static __always_inline __u32 hook_ifindex(const hook_ctx *ctx)
 	return ctx->ingress_ifindex;
 }
 
+/* Nothing but headers is looked at: see that they can be read. Returns 0 if the frame is ours. */
+static __always_inline int hook_prepare(hook_ctx *ctx)
+{
+	return 0;
+}
+
+/* The total length of the IPv4 packet, whose header says @tot_len. */
+static __always_inline __u32 hook_total_len(hook_ctx *ctx, __be16 tot_len)
+{
+	return bpf_ntohs(tot_len);
+}
+
+/* Bytes of data in each packet on the wire, if the frame stands for several of them; else 0. */
+static __always_inline __u32 hook_segment_size(const hook_ctx *ctx)
+{
+	return 0;
+}
+
+/* In XDP the kernel has no view of its own of a frame's checksums. */
+static __always_inline enum hook_sum hook_sum(const hook_ctx *ctx)
+{
+	return HOOK_SUM_NONE;
+}
+
+/* The sum over the bytes behind the IPv4 header has grown. For HOOK_SUM_COMPLETE. */
+static __always_inline void hook_sum_add(hook_ctx *ctx, __u32 delta)
+{
+}
+
 /* Send the frame back to where it came from. */
 static __always_inline int hook_reflect(hook_ctx *ctx)
 {
@@ -62,7 +92,7 @@ static __always_inline int hook_resize(hook_ctx *ctx, __u32 len)
 }
 
 /* Put @len bytes in front of the IP header; those before it are then undefined. */
-static __always_inline int hook_push(hook_ctx *ctx, __u32 len)
+static __always_inline int hook_push(hook_ctx *ctx, __u32 len, enum hook_sum sum)
 {
 	return bpf_xdp_adjust_head(ctx, -(int)len);
 }

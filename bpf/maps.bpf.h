@@ -11,7 +11,7 @@
 #include <natxdp/reasons.h>
 
 /* Known when the program is loaded, so that the verifier and the JIT see constants. */
-const volatile struct natxdp_geometry geometry;
+SEC(".rodata.geometry") const volatile struct natxdp_geometry geometry = {};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -34,13 +34,14 @@ static __always_inline struct natxdp_next_hop *next_hop_at(__u32 index)
 /* Index of the interface in egress_devs, or -1. */
 __noinline int next_hop_dev(__u32 ifindex)
 {
-	struct bpf_devmap_val *dev;
-	__u32 i, key;
+	struct natxdp_config *cfg = config_get();
+	__u32 i;
 
+	if (!cfg || !ifindex)
+		return -1;
+#pragma clang loop unroll(disable)
 	for (i = 0; i < NATXDP_DEVS_MAX; i++) {
-		key = i; /* else i lives on the stack, and the verifier loses it */
-		dev = bpf_map_lookup_elem(&egress_devs, &key);
-		if (dev && dev->ifindex == ifindex)
+		if (cfg->dev[i] == ifindex)
 			return i;
 	}
 	return -1;
@@ -235,6 +236,8 @@ __noinline int next_hop_find(hook_ctx *ctx, const struct next_hop_query *q,
 	s->fib.ipv4_src = q->saddr;
 	s->fib.ipv4_dst = q->daddr;
 	s->fib.ifindex = q->ifindex;
+	/* the MTU is looked at elsewhere; without a length TC compares that of the frame */
+	s->fib.tot_len = sizeof(struct iphdr);
 	ret = bpf_fib_lookup(ctx, &s->fib, sizeof(s->fib), 0);
 	answer->index = -1;
 	answer->dev = -1;

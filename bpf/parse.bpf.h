@@ -65,8 +65,16 @@ struct packet {
 	void *l4; /* the whole fixed header is there when kind is PACKET_PORTS */
 	void *end;
 	enum packet_kind kind;
-	__u16 len; /* IPv4 total length */
-	__u16 l4_len;
+	__u32 len; /* IPv4 total length */
+	__u32 l4_len;
+	/*
+	 * What the wire has of it: several packets where the kernel has merged
+	 * them, or not cut them yet (GRO, TSO). They share one header.
+	 */
+	__u32 packets;
+	__u32 bytes;   /* sum of their total lengths */
+	__u32 longest; /* total length of the longest */
+	enum hook_sum sum;
 	__u8 tcp_flags; /* of an echo reply TCP_ACK, for it answers too */
 	__u8 first;	/* fragment of a datagram; more of them follow */
 };
@@ -138,31 +146,58 @@ static __always_inline int parse_l4(struct packet *pkt, struct natxdp_key *key)
 	}
 }
 
+/* One frame may stand for several packets, which differ in their data alone. */
+static __always_inline void parse_segments(hook_ctx *ctx, struct packet *pkt,
+					   const struct natxdp_key *key)
+{
+	__u32 size = hook_segment_size(ctx), headers = pkt->len - pkt->l4_len, data;
+
+	if (!size)
+		return;
+	if (pkt->kind == PACKET_PORTS)
+		headers += key->proto == IPPROTO_TCP ? ((struct tcphdr *)pkt->l4)->doff * 4 :
+						       sizeof(struct udphdr);
+	data = pkt->len > headers ? pkt->len - headers : 0;
+	if (data <= size)
+		return;
+	pkt->packets = (data + size - 1) / size;
+	pkt->bytes += (pkt->packets - 1) * headers;
+	pkt->longest = headers + size;
+}
+
 /* Returns PARSE_OK, or the reason why the packet ends here. */
 static __always_inline int parse(hook_ctx *ctx, struct packet *pkt, struct natxdp_key *key)
 {
+	int other = hook_prepare(ctx);
 	void *data = hook_data(ctx);
 	void *end = hook_end(ctx);
 	struct iphdr *ip;
 	__u32 ihl;
+	int reason;
 
 	pkt->eth = data;
 	pkt->end = end;
 	ip = (void *)(pkt->eth + 1);
 	pkt->ip = ip;
-	pkt->len = end - data;
-	if ((void *)ip > end || pkt->eth->h_proto != bpf_htons(ETH_P_IP))
+	pkt->packets = 1;
+	pkt->bytes = end - data;
+	if (other || (void *)ip > end || pkt->eth->h_proto != bpf_htons(ETH_P_IP)) {
+		pkt->bytes = hook_len(ctx);
 		return NATXDP_PASS_NOT_IPV4;
+	}
 	if ((void *)(ip + 1) > end)
 		return NATXDP_DROP_MALFORMED;
 	ihl = ip->ihl * 4;
-	pkt->len = bpf_ntohs(ip->tot_len);
+	pkt->len = hook_total_len(ctx, ip->tot_len);
+	pkt->bytes = pkt->len;
+	pkt->longest = pkt->len;
 	if (ip->version != 4 || ihl < sizeof(*ip) || pkt->len < ihl)
 		return NATXDP_DROP_MALFORMED;
 	/* a frame in several buffers is longer than its linear part */
 	if (pkt->len > end - (void *)ip && pkt->len > hook_len(ctx) - sizeof(struct ethhdr))
 		return NATXDP_DROP_MALFORMED;
 
+	pkt->sum = hook_sum(ctx);
 	pkt->l4 = (void *)ip + ihl;
 	pkt->l4_len = pkt->len - ihl;
 	key->saddr = ip->saddr;
@@ -175,7 +210,10 @@ static __always_inline int parse(hook_ctx *ctx, struct packet *pkt, struct natxd
 		}
 		pkt->first = 1;
 	}
-	return parse_l4(pkt, key);
+	reason = parse_l4(pkt, key);
+	if (reason == PARSE_OK)
+		parse_segments(ctx, pkt, key);
+	return reason;
 }
 
 #endif

@@ -32,9 +32,9 @@
 #include "table.bpf.h"
 #include "tcp.bpf.h"
 
-static __always_inline int finish(int reason, __u32 bytes)
+static __always_inline int finish(int reason, const struct packet *pkt)
 {
-	count_packet(reason, bytes);
+	count_packet(reason, pkt->packets, pkt->bytes);
 	switch (reason) {
 #define VERDICT_FORWARD HOOK_DROP /* forwarded packets do not come here */
 #define VERDICT_PASS HOOK_PASS
@@ -71,8 +71,8 @@ static __always_inline void flow_touch(struct natxdp_flow *f, const struct packe
 {
 	__u32 now = ticks_now();
 
-	f->packets++;
-	f->bytes += pkt->len;
+	f->packets += pkt->packets;
+	f->bytes += pkt->bytes;
 	/* a RST from the outside refreshes nothing: it may be forged */
 	if (!(f->flags & NATXDP_FLOW_INBOUND) ||
 	    (cfg->features & NATXDP_INBOUND_REFRESH && !(pkt->tcp_flags & TCP_RST)))
@@ -103,8 +103,8 @@ static __always_inline int refuse(hook_ctx *ctx, const struct packet *pkt, int r
 	switch (reason) {
 	case NATXDP_REPLY_RST:
 		if (reply_rst(ctx, pkt))
-			return finish(NATXDP_DROP_MIDSTREAM, pkt->len);
-		count_packet(reason, pkt->len);
+			return finish(NATXDP_DROP_MIDSTREAM, pkt);
+		count_packet(reason, pkt->packets, pkt->bytes);
 		return hook_reflect(ctx);
 	case NATXDP_REPLY_TTL:
 		icmp.type = ICMP_TIME_EXCEEDED;
@@ -123,14 +123,14 @@ static __always_inline int refuse(hook_ctx *ctx, const struct packet *pkt, int r
 		limited = NATXDP_DROP_TOO_BIG;
 		break;
 	default:
-		return finish(reason, pkt->len);
+		return finish(reason, pkt);
 	}
 	/* no error about an error, nor about a later fragment (RFC 1122, section 3.2.2) */
 	if (pkt->kind == PACKET_ERROR || pkt->kind == PACKET_FRAGMENT || !reply_allowed())
-		return finish(limited, pkt->len);
+		return finish(limited, pkt);
 	if (reply_icmp(ctx, &icmp))
-		return finish(limited, pkt->len);
-	count_packet(reason, pkt->len);
+		return finish(limited, pkt);
+	count_packet(reason, pkt->packets, pkt->bytes);
 	return hook_reflect(ctx);
 }
 
@@ -144,7 +144,7 @@ static __always_inline int forward_check(const struct packet *pkt, __u8 flags,
 	if (pkt->ip->ttl <= 1)
 		return NATXDP_REPLY_TTL;
 	*cut = !(flags & (NATXDP_FLOW_INBOUND | NATXDP_FLOW_HAIRPIN)) && cfg->egress_mtu &&
-	       pkt->len > cfg->egress_mtu;
+	       pkt->longest > cfg->egress_mtu;
 	if (*cut && pkt->ip->frag_off & bpf_htons(IP_DONT_FRAGMENT))
 		return NATXDP_REPLY_TOO_BIG;
 	return 0;
@@ -161,7 +161,7 @@ static __always_inline int forward_translate(hook_ctx *ctx, const struct packet 
 		count_event(NATXDP_EVENT_ERRORS_TRANSLATED, 1);
 		return 0;
 	}
-	err = rewrite(pkt, f);
+	err = rewrite(ctx, pkt, f);
 	if (err)
 		return err;
 	flow_touch(f, pkt, slot, cfg);
@@ -178,17 +178,17 @@ static __always_inline int forward_by(hook_ctx *ctx, struct packet *pkt, struct 
 	int inbound, via_kernel, reason, verdict;
 
 	if (!f || !cfg)
-		return finish(NATXDP_DROP_INTERNAL, pkt->len);
+		return finish(NATXDP_DROP_INTERNAL, pkt);
 	inbound = f->flags & NATXDP_FLOW_INBOUND;
 	reason = forward_check(pkt, f->flags, cfg, &via_kernel);
 	if (reason)
 		return refuse(ctx, pkt, reason);
 	nh = forward_next_hop(ctx, f);
 	if (!nh || forward_translate(ctx, pkt, f, slot, cfg))
-		return finish(NATXDP_DROP_INTERNAL, pkt->len);
+		return finish(NATXDP_DROP_INTERNAL, pkt);
 	via_kernel |= f->next_hop != NEXT_HOP_REFLECT && nh->state != NATXDP_NEXT_HOP_VALID;
 	if (via_kernel)
-		return finish(inbound ? NATXDP_IN_VIA_KERNEL : NATXDP_OUT_VIA_KERNEL, pkt->len);
+		return finish(inbound ? NATXDP_IN_VIA_KERNEL : NATXDP_OUT_VIA_KERNEL, pkt);
 	rewrite_ttl(pkt->ip);
 	if (f->next_hop == NEXT_HOP_REFLECT) {
 		eth_swap(pkt->eth);
@@ -199,8 +199,9 @@ static __always_inline int forward_by(hook_ctx *ctx, struct packet *pkt, struct 
 		verdict = hook_redirect(nh);
 	}
 	if (verdict == HOOK_DROP)
-		return finish(NATXDP_DROP_NO_DEVICE, pkt->len);
-	count_packet(inbound ? NATXDP_IN_FORWARDED : NATXDP_OUT_FORWARDED, pkt->len);
+		return finish(NATXDP_DROP_NO_DEVICE, pkt);
+	count_packet(inbound ? NATXDP_IN_FORWARDED : NATXDP_OUT_FORWARDED, pkt->packets,
+		     pkt->bytes);
 	return verdict;
 }
 
@@ -283,7 +284,7 @@ static __always_inline int natxdp(hook_ctx *ctx, enum natxdp_side side)
 
 	reason = parse(ctx, &pkt, &key);
 	if (reason != PARSE_OK)
-		return finish(reason, pkt.len);
+		return finish(reason, &pkt);
 	if (pkt.kind <= PACKET_BARE)
 		slot = flow_find_fast(&key);
 	else if (pkt.kind == PACKET_ERROR)

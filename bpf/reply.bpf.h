@@ -67,10 +67,10 @@ static __always_inline void reply_ip(struct iphdr *ip, __u8 proto, __u32 len, __
 
 /* The RST that answers a segment (RFC 9293, section 3.10.7.1), checksum included. */
 static __always_inline void reply_rst_tcp(struct tcphdr *rst, const struct tcphdr *to,
-					  const struct iphdr *ip)
+					  const struct packet *pkt)
 {
-	__u32 len = bpf_ntohs(ip->tot_len) - ip->ihl * 4 - to->doff * 4;
-	__u32 sum;
+	__u32 len = pkt->l4_len - to->doff * 4, sum;
+	const struct iphdr *ip = pkt->ip;
 
 	rst->source = to->dest;
 	rst->dest = to->source;
@@ -84,7 +84,10 @@ static __always_inline void reply_rst_tcp(struct tcphdr *rst, const struct tcphd
 	}
 	sum = (ip->saddr & 0xffff) + (ip->saddr >> 16) + (ip->daddr & 0xffff) + (ip->daddr >> 16);
 	sum += bpf_htons(IPPROTO_TCP) + bpf_htons(sizeof(*rst));
-	rst->check = ~csum_fold(sum + csum_header(rst, sizeof(*rst)));
+	if (pkt->sum == HOOK_SUM_PARTIAL)
+		rst->check = csum_fold(sum);
+	else
+		rst->check = ~csum_fold(sum + csum_header(rst, sizeof(*rst)));
 }
 
 /* Turn a TCP segment into the RST that answers it. Returns 0, or an error if it cannot be. */
@@ -98,7 +101,10 @@ static __always_inline int reply_rst(hook_ctx *ctx, const struct packet *pkt)
 
 	if ((void *)(tcp + 1) > end)
 		return -EINVAL;
-	reply_rst_tcp(&rst, tcp, pkt->ip);
+	/* what completes the checksum will look for it where it was */
+	if (pkt->sum == HOOK_SUM_PARTIAL && pkt->ip->ihl != sizeof(ip) / 4)
+		return -EINVAL;
+	reply_rst_tcp(&rst, tcp, pkt);
 	reply_ip(&ip, IPPROTO_TCP, sizeof(ip) + sizeof(rst), pkt->ip->daddr, pkt->ip->saddr);
 	if (hook_resize(ctx, want))
 		return -EINVAL;
@@ -144,6 +150,29 @@ static __always_inline __be32 reply_source(const hook_ctx *ctx, __be32 sent_to)
 }
 
 /*
+ * What a checksum at @offset + 16 or 6, which is to be completed, will then add
+ * to a sum over it; -EINVAL if the protocol has none. @len bytes of the frame
+ * follow @offset.
+ */
+static __always_inline int reply_completion(hook_ctx *ctx, __u32 offset, __u32 len, __u8 proto)
+{
+	__be16 *check;
+	int sum;
+
+	if (proto != IPPROTO_TCP && proto != IPPROTO_UDP)
+		return -EINVAL;
+	sum = sum_bytes(ctx, offset, len);
+	if (sum < 0 || offset > sizeof(struct ethhdr) + 60)
+		return -EINVAL;
+	offset += proto == IPPROTO_TCP ? offsetof(struct tcphdr, check) :
+					 offsetof(struct udphdr, check);
+	check = hook_data(ctx) + offset;
+	if ((void *)(check + 1) > hook_end(ctx))
+		return -EINVAL;
+	return csum_fold(csum_swap16(*check, ~sum));
+}
+
+/*
  * Turn a packet into the ICMP error that answers and quotes it. To be called
  * before the packet is translated, so that its sender knows the quote. Returns 0,
  * or an error if it cannot be.
@@ -154,14 +183,18 @@ __noinline int reply_icmp(hook_ctx *ctx, const struct reply_icmp *what)
 	void *data = hook_data(ctx), *end = hook_end(ctx);
 	struct ethhdr *eth = data, saved;
 	struct iphdr *ip = (void *)(eth + 1), outer = {};
+	enum hook_sum known = hook_sum(ctx);
 	struct icmphdr icmp = {};
-	__u32 quote;
-	int sum;
+	__u32 quote, ihl;
+	int sum, later = 0;
+	__u8 proto;
 
 	if (!what || (void *)(ip + 1) > end)
 		return -EINVAL;
 	__builtin_memcpy(&saved, eth, sizeof(saved));
-	quote = bpf_ntohs(ip->tot_len);
+	ihl = ip->ihl * 4;
+	proto = ip->protocol;
+	quote = hook_total_len(ctx, ip->tot_len);
 	if (quote > REPLY_QUOTE)
 		quote = REPLY_QUOTE;
 	reply_ip(&outer, IPPROTO_ICMP, head + quote, reply_source(ctx, ip->daddr), ip->saddr);
@@ -171,9 +204,11 @@ __noinline int reply_icmp(hook_ctx *ctx, const struct reply_icmp *what)
 	if (hook_resize(ctx, sizeof(saved) + quote))
 		return -EINVAL;
 	sum = sum_bytes(ctx, sizeof(saved), quote);
-	if (sum < 0 || hook_push(ctx, head))
+	if (known == HOOK_SUM_PARTIAL)
+		later = reply_completion(ctx, sizeof(saved) + ihl, quote - ihl, proto);
+	if (sum < 0 || later < 0 || hook_push(ctx, head, known))
 		return -EINVAL;
-	icmp.checksum = ~csum_fold(sum + csum_header(&icmp, sizeof(icmp)));
+	icmp.checksum = ~csum_fold(sum + later + csum_header(&icmp, sizeof(icmp)));
 	data = hook_data(ctx);
 	end = hook_end(ctx);
 	if (data + sizeof(saved) + head > end)

@@ -47,10 +47,25 @@ static __always_inline void rewrite_prepare(struct natxdp_flow *f)
 }
 
 /*
+ * What becomes of a checksum that covers the addresses. One that is to be
+ * completed later is the plain sum of the pseudo header yet, without the ports.
+ */
+static __always_inline __u16 rewrite_check(hook_ctx *ctx, const struct packet *pkt, __u16 check,
+					   const struct natxdp_flow *f)
+{
+	if (pkt->sum == HOOK_SUM_PARTIAL)
+		return csum_fold(check + f->l3_delta);
+	if (pkt->sum == HOOK_SUM_COMPLETE) /* what the field takes back are the addresses */
+		hook_sum_add(ctx, (__u16)~f->l3_delta);
+	return csum_add(check, f->l4_delta);
+}
+
+/*
  * The comparisons with the end are for the verifier, which forgets between
  * parsing and here how long the header is.
  */
-static __always_inline int rewrite_l4(const struct packet *pkt, const struct natxdp_flow *f)
+static __always_inline int rewrite_l4(hook_ctx *ctx, const struct packet *pkt,
+				      const struct natxdp_flow *f)
 {
 	struct tcphdr *tcp = pkt->l4;
 	struct udphdr *udp = pkt->l4;
@@ -62,16 +77,19 @@ static __always_inline int rewrite_l4(const struct packet *pkt, const struct nat
 			return -EINVAL;
 		tcp->source = f->new_sport;
 		tcp->dest = f->new_dport;
-		tcp->check = csum_add(tcp->check, f->l4_delta);
+		tcp->check = rewrite_check(ctx, pkt, tcp->check, f);
 		return 0;
 	case IPPROTO_UDP:
 		if ((void *)(udp + 1) > pkt->end)
 			return -EINVAL;
 		udp->source = f->new_sport;
 		udp->dest = f->new_dport;
-		if (!udp->check) /* the sender made none */
+		if (!udp->check) { /* the sender made none */
+			if (pkt->sum == HOOK_SUM_COMPLETE)
+				hook_sum_add(ctx, f->l4_delta + (__u16)~f->l3_delta);
 			return 0;
-		udp->check = csum_add(udp->check, f->l4_delta);
+		}
+		udp->check = rewrite_check(ctx, pkt, udp->check, f);
 		if (!udp->check)
 			udp->check = 0xffff;
 		return 0;
@@ -95,12 +113,13 @@ static __always_inline void rewrite_ttl(struct iphdr *ip)
 }
 
 /* The new tuple. Returns 0, or an error with the packet untouched. */
-static __always_inline int rewrite(const struct packet *pkt, const struct natxdp_flow *f)
+static __always_inline int rewrite(hook_ctx *ctx, const struct packet *pkt,
+				   const struct natxdp_flow *f)
 {
 	struct iphdr *ip = pkt->ip;
 	int err;
 
-	err = pkt->kind == PACKET_FRAGMENT ? 0 : rewrite_l4(pkt, f);
+	err = pkt->kind == PACKET_FRAGMENT ? 0 : rewrite_l4(ctx, pkt, f);
 	if (err)
 		return err;
 	ip->saddr = f->new_saddr;

@@ -16,12 +16,17 @@
 #include "pins.h"
 #include "plan.h"
 #include "settings.h"
+#include "tc.h"
 
-int attach_query(uint32_t ifindex, struct attached *attached)
+int attach_query(enum hook hook, uint32_t ifindex, struct attached *attached)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
-	int ret = bpf_xdp_query(ifindex, 0, &opts);
+	int ret;
 
+	attached->generic = false;
+	if (hook == HOOK_TC)
+		return tc_query(ifindex, &attached->program);
+	ret = bpf_xdp_query(ifindex, 0, &opts);
 	if (ret)
 		return ret;
 	attached->program = opts.prog_id;
@@ -46,7 +51,8 @@ static void program_name(uint32_t id, char name[BPF_OBJ_NAME_LEN])
 	close(fd);
 }
 
-int attach_check_free_but(const struct plan *plan, const struct instance *instance, struct err *err)
+int attach_check_free_but(enum hook hook, const struct plan *plan, const struct instance *instance,
+			  struct err *err)
 {
 	const struct instance_link *link;
 	char name[BPF_OBJ_NAME_LEN];
@@ -56,16 +62,21 @@ int attach_check_free_but(const struct plan *plan, const struct instance *instan
 	for (unsigned int i = 0; i < plan->dev_count; i++) {
 		const struct plan_dev *dev = &plan->dev[i];
 
-		ret = attach_query(dev->ifindex, &attached);
+		ret = attach_query(hook, dev->ifindex, &attached);
 		if (ret)
 			return err_set(err, STATUS_KERNEL, ret,
-				       "%s: cannot ask for its XDP program: %s", dev->name,
-				       strerror(-ret));
+				       "%s: cannot ask for its %s program: %s", dev->name,
+				       hook_names[hook], strerror(-ret));
 		link = instance_find(instance, dev->name);
 		if (!attached.program || (link && link->entry == attached.program) ||
 		    (plan->settings->dispatcher && dispatch_can_join(dev->ifindex)))
 			continue;
 		program_name(attached.program, name);
+		if (hook == HOOK_TC)
+			return err_set(err, STATUS_STATE, EBUSY,
+				       "%s: another program has our place at TC, that of a NAT "
+				       "perhaps: id %u, %s: 'tc filter show dev %s ingress' shows it",
+				       dev->name, attached.program, name, dev->name);
 		return err_set(err, STATUS_STATE, EBUSY,
 			       "%s: another XDP program is on it already: id %u, %s: detach that "
 			       "one first ('bpftool net' and 'bpftool link' show whose it is), or, "
@@ -75,11 +86,11 @@ int attach_check_free_but(const struct plan *plan, const struct instance *instan
 	return 0;
 }
 
-int attach_check_free(const struct plan *plan, struct err *err)
+int attach_check_free(enum hook hook, const struct plan *plan, struct err *err)
 {
 	const struct instance none = { .link_count = 0 };
 
-	return attach_check_free_but(plan, &none, err);
+	return attach_check_free_but(hook, plan, &none, err);
 }
 
 enum nat_program attach_program_for(const struct plan *plan, unsigned int dev)
@@ -89,29 +100,24 @@ enum nat_program attach_program_for(const struct plan *plan, unsigned int dev)
 	return dev == NATXDP_DEV_OUTSIDE ? NAT_PROGRAM_OUTSIDE : NAT_PROGRAM_INSIDE;
 }
 
-static int explain_failure(const struct plan *plan, const char *iface, int error, struct err *err)
+static int explain_failure(enum hook hook, const struct plan *plan, const char *iface, int error,
+			   struct err *err)
 {
-	if (plan->settings->xdp_mode == XDP_MODE_NATIVE && (error == EOPNOTSUPP || error == EINVAL))
+	if (hook == HOOK_XDP && plan->settings->xdp_mode == XDP_MODE_NATIVE &&
+	    (error == EOPNOTSUPP || error == EINVAL))
 		return err_set(err, STATUS_KERNEL, error,
 			       "%s: its driver cannot run XDP as the interface is set up (%s): lower "
-			       "the MTU, free queues (ethtool -L), or set xdp_mode to generic, which "
-			       "is slow",
+			       "the MTU, free queues (ethtool -L), or set hook to tc or auto",
 			       iface, strerror(error));
-	return err_set(err, STATUS_KERNEL, error, "%s: cannot attach the XDP program: %s", iface,
-		       strerror(error));
+	return err_set(err, STATUS_KERNEL, error, "%s: cannot attach the %s program: %s", iface,
+		       hook_names[hook], strerror(error));
 }
-
-static const char *program_names[NAT_PROGRAMS] = {
-	[NAT_PROGRAM_SINGLE] = "natxdp_single",
-	[NAT_PROGRAM_INSIDE] = "natxdp_inside",
-	[NAT_PROGRAM_OUTSIDE] = "natxdp_outside",
-};
 
 /* Adds the program and pins it in the place of an older one. Returns its id, or -errno. */
 static int dispatch_one(const struct nat *nat, const struct plan *plan, unsigned int dev,
 			struct err *err)
 {
-	const char *name = program_names[attach_program_for(plan, dev)];
+	const char *name = nat_program_names[attach_program_for(plan, dev)];
 	struct bpf_prog_info info = { 0 };
 	char path[PIN_PATH_MAX];
 	__u32 size = sizeof(info);
@@ -158,25 +164,38 @@ static int dispatch_all(const struct nat *nat, const struct plan *plan, struct e
 	return 0;
 }
 
-static int attach_one(const struct nat *nat, const struct plan *plan, unsigned int i,
-		      struct err *err)
+static int make_link(const struct plan *plan, unsigned int dev, int program)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts);
-	const struct plan_dev *dev = &plan->dev[i];
-	char path[PIN_PATH_MAX];
-	int link, ret = 0;
+	int link;
 
 	opts.flags = plan->settings->xdp_mode == XDP_MODE_NATIVE ? XDP_FLAGS_DRV_MODE :
 								   XDP_FLAGS_SKB_MODE;
-	link = bpf_link_create(nat_program(nat, attach_program_for(plan, i)), dev->ifindex, BPF_XDP,
-			       &opts);
-	if (link < 0)
-		return explain_failure(plan, dev->name, errno, err);
-	pins_link_path(path, plan->settings->pin_dir, dev->name);
-	if (bpf_obj_pin(link, path))
-		ret = err_set(err, STATUS_KERNEL, errno, "%s: cannot pin: %s", path,
-			      strerror(errno));
-	close(link);
+	link = bpf_link_create(program, plan->dev[dev].ifindex, BPF_XDP, &opts);
+	return link < 0 ? -errno : link;
+}
+
+/* Attaches and pins, in the place of another pin. */
+static int attach_one(enum hook hook, const struct plan *plan, unsigned int i, int program,
+		      struct err *err)
+{
+	const char *pin_dir = plan->settings->pin_dir;
+	const struct plan_dev *dev = &plan->dev[i];
+	char path[PIN_PATH_MAX];
+	int ret, link = -1;
+
+	if (hook == HOOK_TC)
+		ret = tc_attach(pin_dir, dev->ifindex, program);
+	else
+		ret = link = make_link(plan, i, program);
+	if (ret < 0)
+		return explain_failure(hook, plan, dev->name, -ret, err);
+	pins_link_path(path, pin_dir, dev->name);
+	ret = pins_put(hook == HOOK_TC ? program : link, path, pin_dir);
+	if (ret)
+		err_set(err, STATUS_KERNEL, ret, "%s: cannot pin: %s", path, strerror(-ret));
+	if (link >= 0)
+		close(link);
 	return ret;
 }
 
@@ -187,7 +206,8 @@ int attach_all(const struct nat *nat, const struct plan *plan, struct err *err)
 	if (plan->settings->dispatcher)
 		return dispatch_all(nat, plan, err);
 	for (unsigned int i = 0; !ret && i < plan->dev_count; i++)
-		ret = attach_one(nat, plan, i, err);
+		ret = attach_one(nat->hook, plan, i, nat_program(nat, attach_program_for(plan, i)),
+				 err);
 	return ret;
 }
 
@@ -213,7 +233,7 @@ int attach_swap_all(const struct plan *plan, const int program[], struct err *er
 	int ret = 0;
 
 	for (; opened < plan->dev_count; opened++) {
-		ret = attach_query(plan->dev[opened].ifindex, &attached);
+		ret = attach_query(HOOK_XDP, plan->dev[opened].ifindex, &attached);
 		before[opened] = ret ? ret : bpf_prog_get_fd_by_id(attached.program);
 		if (before[opened] < 0) {
 			ret = before[opened];
@@ -233,12 +253,86 @@ int attach_swap_all(const struct plan *plan, const int program[], struct err *er
 	return ret;
 }
 
-int attach_replace_all(const struct nat *nat, const struct plan *plan, struct err *err)
+/* Off the hook that it does not use any more. */
+static void detach_one(enum hook hook, const struct plan *plan, unsigned int dev, int link)
+{
+	if (hook == HOOK_TC)
+		tc_detach(plan->settings->pin_dir, plan->dev[dev].ifindex);
+	else if (link >= 0)
+		bpf_link_detach(link);
+}
+
+/*
+ * The new program comes before the old one goes, so that nothing passes between
+ * them. For as long what the first one leaves to the kernel meets the second.
+ */
+static int move_one(const struct nat *nat, const struct plan *plan, unsigned int dev,
+		    const struct instance_link *from, struct err *err)
+{
+	char path[PIN_PATH_MAX];
+	int ret, link = -1;
+
+	pins_link_path(path, plan->settings->pin_dir, plan->dev[dev].name);
+	if (from->hook == HOOK_XDP)
+		link = bpf_obj_get(path);
+	ret = attach_one(nat->hook, plan, dev, nat_program(nat, attach_program_for(plan, dev)),
+			 err);
+	if (!ret && from->hook != nat->hook)
+		detach_one(from->hook, plan, dev, link);
+	if (link >= 0)
+		close(link);
+	return ret;
+}
+
+static void move_back(const struct nat *nat, const struct plan *plan, unsigned int dev,
+		      const struct instance_link *from, int program)
+{
+	char path[PIN_PATH_MAX];
+	struct err ignored;
+	int link = -1;
+
+	pins_link_path(path, plan->settings->pin_dir, plan->dev[dev].name);
+	if (nat->hook == HOOK_XDP)
+		link = bpf_obj_get(path);
+	if (!attach_one(from->hook, plan, dev, program, &ignored) && from->hook != nat->hook)
+		detach_one(nat->hook, plan, dev, link);
+	if (link >= 0)
+		close(link);
+}
+
+static int move_all(const struct nat *nat, const struct plan *plan, const struct instance *instance,
+		    struct err *err)
+{
+	const struct instance_link *from[NATXDP_DEVS_MAX];
+	int before[NATXDP_DEVS_MAX];
+	unsigned int opened = 0, done = 0;
+	int ret = 0;
+
+	for (; !ret && opened < plan->dev_count; opened += !ret) {
+		from[opened] = instance_find(instance, plan->dev[opened].name);
+		before[opened] = from[opened] ? bpf_prog_get_fd_by_id(from[opened]->program) : -1;
+		if (before[opened] < 0)
+			ret = err_set(err, STATUS_STATE, ENOENT, "%s: its program cannot be opened",
+				      plan->dev[opened].name);
+	}
+	for (; !ret && done < plan->dev_count; done += !ret)
+		ret = move_one(nat, plan, done, from[done], err);
+	for (; ret && done; done--)
+		move_back(nat, plan, done - 1, from[done - 1], before[done - 1]);
+	while (opened)
+		close(before[--opened]);
+	return ret;
+}
+
+int attach_replace_all(const struct nat *nat, const struct plan *plan,
+		       const struct instance *instance, struct err *err)
 {
 	int program[NATXDP_DEVS_MAX];
 
 	if (plan->settings->dispatcher)
 		return dispatch_all(nat, plan, err);
+	if (nat->hook == HOOK_TC || instance->link[0].hook == HOOK_TC)
+		return move_all(nat, plan, instance, err);
 	for (unsigned int i = 0; i < plan->dev_count; i++)
 		program[i] = nat_program(nat, attach_program_for(plan, i));
 	return attach_swap_all(plan, program, err);
@@ -254,13 +348,16 @@ int attach_back_all(const struct nat *nat, const struct plan *plan, const struct
 		return dispatch_all(nat, plan, err);
 	for (unsigned int i = 0; !ret && i < plan->dev_count; i++) {
 		const struct instance_link *link = instance_find(instance, plan->dev[i].name);
+		int program = nat_program(nat, attach_program_for(plan, i));
 
-		if (link && link->ifindex == plan->dev[i].ifindex &&
-		    !replace_one(plan, i, nat_program(nat, attach_program_for(plan, i))))
+		if (link && link->ifindex == plan->dev[i].ifindex && nat->hook == HOOK_XDP &&
+		    link->hook == HOOK_XDP && !replace_one(plan, i, program))
 			continue;
+		if (link && link->hook != nat->hook)
+			detach_one(link->hook, plan, i, -1);
 		pins_link_path(path, plan->settings->pin_dir, plan->dev[i].name);
 		unlink(path);
-		ret = attach_one(nat, plan, i, err);
+		ret = attach_one(nat->hook, plan, i, program, err);
 	}
 	return ret;
 }

@@ -18,17 +18,17 @@ struct attached {
 	bool generic;
 };
 
-/* What is on an interface now. Returns 0 or -errno. */
-int attach_query(uint32_t ifindex, struct attached *attached);
+/* What is on an interface now, at TC at our place there. Returns 0 or -errno. */
+int attach_query(enum hook hook, uint32_t ifindex, struct attached *attached);
 
 /* Which program of the NAT belongs on plan->dev[@dev]. */
 enum nat_program attach_program_for(const struct plan *plan, unsigned int dev);
 
-/* Refuses if any interface of @plan has an XDP program, and names it. */
-int attach_check_free(const struct plan *plan, struct err *err);
+/* Refuses if any interface of @plan has a program at the hook, and names it. */
+int attach_check_free(enum hook hook, const struct plan *plan, struct err *err);
 
 /* As attach_check_free(), but the links of @instance are not in the way. */
-int attach_check_free_but(const struct plan *plan, const struct instance *instance,
+int attach_check_free_but(enum hook hook, const struct plan *plan, const struct instance *instance,
 			  struct err *err);
 
 /* Attaches and pins one link for each interface. The NAT should be inactive. */
@@ -42,9 +42,11 @@ int attach_back_all(const struct nat *nat, const struct plan *plan, const struct
 int attach_swap_all(const struct plan *plan, const int program[], struct err *err);
 
 /*
- * Gives every interface its program of @nat, or leaves all as they were. Behind
- * a dispatcher it may leave some with the new program, over the same maps.
+ * Gives every interface its program of @nat, at the hook of that one, in the
+ * place of the program that @instance has there; or leaves all as they were.
+ * Behind a dispatcher it may leave some with the new program, over the same maps.
  */
-int attach_replace_all(const struct nat *nat, const struct plan *plan, struct err *err);
+int attach_replace_all(const struct nat *nat, const struct plan *plan,
+		       const struct instance *instance, struct err *err);
 
 #endif

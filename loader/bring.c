@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,12 +21,13 @@
 #include "lastload.h"
 #include "settings.h"
 #include "sysctl.h"
+#include "tc.h"
 #include "upgrade.h"
 #include "watcher.h"
 
 /* Forwarding comes just before translating, so that nothing leaves untranslated. */
 static int go_live(struct nat *nat, const struct plan *plan, const struct sysctl_list *sysctls,
-		   struct err *err)
+		   bool *refused, struct err *err)
 {
 	const char *pin_dir = plan->settings->pin_dir;
 	int ret;
@@ -35,8 +37,10 @@ static int go_live(struct nat *nat, const struct plan *plan, const struct sysctl
 		ret = nat_arm(nat, err);
 	if (!ret)
 		ret = nat_pin_programs(nat, pin_dir, err);
-	if (!ret)
-		ret = attach_all(nat, plan, err);
+	if (ret)
+		return ret;
+	ret = attach_all(nat, plan, err);
+	*refused = ret != 0;
 	if (!ret)
 		ret = sysctl_apply(pin_dir, sysctls, err);
 	if (!ret)
@@ -44,7 +48,9 @@ static int go_live(struct nat *nat, const struct plan *plan, const struct sysctl
 	return ret;
 }
 
-int bring_up(const struct plan *plan, bool *volatile_mount, struct err *err)
+/* @refused: it is the interfaces that would not have it there. */
+static int bring_up_at(enum hook hook, const struct plan *plan, bool *volatile_mount, bool *refused,
+		       struct err *err)
 {
 	struct sysctl_list sysctls;
 	struct err ignored;
@@ -53,12 +59,13 @@ int bring_up(const struct plan *plan, bool *volatile_mount, struct err *err)
 	int ret;
 
 	*volatile_mount = false;
-	ret = attach_check_free(plan, err);
+	ret = attach_check_free(hook, plan, err);
+	*refused = ret != 0;
 	if (!ret)
 		ret = sysctl_needed(plan, &sysctls, err);
 	if (ret)
 		return ret;
-	ret = nat_load(&nat, plan->settings, err);
+	ret = nat_load(&nat, hook, plan->settings, err);
 	if (ret)
 		return ret;
 	ret = nat_fill(&nat, plan, NULL, err);
@@ -66,12 +73,49 @@ int bring_up(const struct plan *plan, bool *volatile_mount, struct err *err)
 		goto close;
 	ret = pins_make(plan->settings->pin_dir, volatile_mount, err);
 	if (!ret)
-		ret = go_live(&nat, plan, &sysctls, err);
+		ret = go_live(&nat, plan, &sysctls, refused, err);
 	if (ret)
 		bring_down(plan->settings->pin_dir, &left, &ignored);
 close:
 	nat_close(&nat);
 	return ret;
+}
+
+int bring_up(const struct plan *plan, bool *volatile_mount, char why[HOOK_WHY_MAX], struct err *err)
+{
+	const struct settings *settings = plan->settings;
+	struct err refusal = { 0 };
+	bool refused;
+	int ret;
+
+	*why = '\0';
+	if (settings->hook == HOOK_CHOICE_TC)
+		return bring_up_at(HOOK_TC, plan, volatile_mount, &refused, err);
+	/* who asks for generic XDP, or for the dispatcher, asks for XDP */
+	if (settings->hook == HOOK_CHOICE_XDP || settings->dispatcher ||
+	    settings->xdp_mode == XDP_MODE_GENERIC)
+		return bring_up_at(HOOK_XDP, plan, volatile_mount, &refused, err);
+	ret = bring_up_at(HOOK_XDP, plan, volatile_mount, &refused, &refusal);
+	if (!ret)
+		return 0;
+	if (!refused) {
+		*err = refusal;
+		return ret;
+	}
+	snprintf(why, HOOK_WHY_MAX, "%.*s", HOOK_WHY_MAX - 1, refusal.text);
+	return bring_up_at(HOOK_TC, plan, volatile_mount, &refused, err);
+}
+
+/* Where a NAT that runs goes on: auto leaves it where it is. */
+static enum hook hook_for(const struct plan *plan, const struct instance *instance)
+{
+	switch (plan->settings->hook) {
+	case HOOK_CHOICE_XDP:
+		return HOOK_XDP;
+	case HOOK_CHOICE_TC:
+		return HOOK_TC;
+	}
+	return instance->link_count ? instance->link[0].hook : HOOK_XDP;
 }
 
 static int check_same_interfaces(const struct plan *plan, const struct instance *instance,
@@ -91,7 +135,8 @@ static int check_same_interfaces(const struct plan *plan, const struct instance 
 				       "'natxdp unload' first, or give --pin-dir for a second one",
 				       dev->name, instance->link[0].name,
 				       instance->link_count > 1 ? ", ..." : "");
-		if (link->ifindex != dev->ifindex || attach_query(dev->ifindex, &attached) ||
+		if (link->ifindex != dev->ifindex ||
+		    attach_query(link->hook, dev->ifindex, &attached) ||
 		    attached.program != link->entry)
 			return err_set(err, STATUS_STATE, EEXIST,
 				       "%s: the NAT at %s is loaded in another network namespace: "
@@ -102,7 +147,8 @@ static int check_same_interfaces(const struct plan *plan, const struct instance 
 				       "%s: dispatcher cannot change while loaded: run 'natxdp unload' "
 				       "first",
 				       dev->name);
-		if (attached.generic != generic)
+		if (link->hook == HOOK_XDP && plan->settings->hook != HOOK_CHOICE_TC &&
+		    attached.generic != generic)
 			return err_set(err, STATUS_STATE, EEXIST,
 				       "%s: xdp_mode cannot change while loaded: run 'natxdp unload' "
 				       "first",
@@ -129,19 +175,26 @@ static bool tables_fit(const struct plan *plan, const struct natxdp_config *conf
 	return config->abi == NATXDP_ABI && config->max_flows == plan->settings->max_flows;
 }
 
-/* libxdp changes programs one by one and knows no gate. */
-static int check_can_upgrade(const struct plan *plan, struct err *err)
+/* libxdp changes programs one by one and knows no gate; the gate is a program of XDP. */
+static int check_can_upgrade(const struct nat *nat, const struct plan *plan,
+			     const struct instance *instance, struct err *err)
 {
-	if (!plan->settings->dispatcher)
+	if (!plan->settings->dispatcher && nat->hook == HOOK_XDP &&
+	    instance->link[0].hook == HOOK_XDP)
 		return 0;
+	if (!plan->settings->dispatcher)
+		return err_set(err, STATUS_STATE, EEXIST,
+			       "at the TC hook max_flows, and the version of the tables, cannot change "
+			       "while loaded: load with --hook xdp before, or run 'natxdp unload' "
+			       "first, which ends its flows");
 	return err_set(err, STATUS_STATE, EEXIST,
 		       "behind a dispatcher max_flows, and the version of the tables, cannot change "
 		       "while loaded: run 'natxdp unload' first, which ends its flows");
 }
 
 /* From here on there is something to undo. */
-static int switch_over(struct nat *nat, const struct plan *plan, const struct sysctl_list *sysctls,
-		       struct err *err)
+static int switch_over(struct nat *nat, const struct plan *plan, const struct instance *instance,
+		       const struct sysctl_list *sysctls, struct err *err)
 {
 	const char *pin_dir = plan->settings->pin_dir;
 	struct contents *before;
@@ -152,7 +205,7 @@ static int switch_over(struct nat *nat, const struct plan *plan, const struct sy
 		return ret;
 	ret = sysctl_apply(pin_dir, sysctls, err);
 	if (!ret)
-		ret = attach_replace_all(nat, plan, err);
+		ret = attach_replace_all(nat, plan, instance, err);
 	if (ret)
 		nat_unfill(nat, before);
 	free(before);
@@ -164,16 +217,19 @@ static int switch_over(struct nat *nat, const struct plan *plan, const struct sy
 }
 
 /* The same tables go on, under new programs. */
-static int replace_in_place(struct nat *nat, const struct plan *plan, struct err *err)
+static int replace_in_place(struct nat *nat, const struct plan *plan,
+			    const struct instance *instance, struct err *err)
 {
 	struct sysctl_list sysctls;
 	int ret;
 
 	ret = sysctl_needed(plan, &sysctls, err);
+	if (!ret && nat->hook != instance->link[0].hook)
+		ret = attach_check_free(nat->hook, plan, err);
 	if (!ret)
 		ret = nat_replace(nat, plan->settings->dispatcher, err);
 	if (!ret)
-		ret = switch_over(nat, plan, &sysctls, err);
+		ret = switch_over(nat, plan, instance, &sysctls, err);
 	return ret;
 }
 
@@ -185,13 +241,14 @@ int bring_over(const struct plan *plan, const struct instance *instance, struct 
 	ret = nat_open_any(&nat, plan->settings->pin_dir, err);
 	if (ret)
 		return ret;
+	nat.hook = hook_for(plan, instance);
 	ret = check_same_interfaces(plan, instance, err);
 	if (!ret)
 		ret = check_same_arms(plan, &nat.config, err);
 	if (!ret && tables_fit(plan, &nat.config)) {
-		ret = replace_in_place(&nat, plan, err);
+		ret = replace_in_place(&nat, plan, instance, err);
 	} else if (!ret) {
-		ret = check_can_upgrade(plan, err);
+		ret = check_can_upgrade(&nat, plan, instance, err);
 		if (!ret)
 			ret = upgrade(plan, instance, &nat, err);
 	}
@@ -236,6 +293,7 @@ int bring_back(const struct plan *plan, const struct instance *instance, struct 
 
 	if (nat_open(&nat, plan->settings->pin_dir, &ignored))
 		return -ESTALE;
+	nat.hook = hook_for(plan, instance);
 	nat.config.outside_ifindex = plan->dev[NATXDP_DEV_OUTSIDE].ifindex;
 	if (check_same_arms(plan, &nat.config, &ignored) || !tables_fit(plan, &nat.config))
 		ret = -ESTALE;
@@ -244,7 +302,7 @@ int bring_back(const struct plan *plan, const struct instance *instance, struct 
 	if (!ret && nat_replace(&nat, plan->settings->dispatcher, &ignored))
 		ret = -ESTALE;
 	if (!ret)
-		ret = attach_check_free_but(plan, instance, err);
+		ret = attach_check_free_but(nat.hook, plan, instance, err);
 	if (!ret)
 		ret = sysctl_needed(plan, &sysctls, err);
 	if (!ret)
@@ -267,7 +325,7 @@ static void detach(const char *path, void *data)
 }
 
 /* On every interface, because one that was killed may have attached and not pinned. */
-static void leave_dispatchers(const char *pin_dir)
+static void leave_all(const char *pin_dir)
 {
 	struct if_nameindex *list, *entry;
 	char path[PIN_PATH_MAX];
@@ -281,6 +339,7 @@ static void leave_dispatchers(const char *pin_dir)
 	for (entry = list; entry && entry->if_index; entry++)
 		dispatch_remove(entry->if_index, dispatch_map_id(fd), 0);
 	if_freenameindex(list);
+	tc_leave(pin_dir, dispatch_map_id(fd));
 	close(fd);
 }
 
@@ -288,13 +347,17 @@ int bring_down(const char *pin_dir, bool *sysctls_left, struct err *err)
 {
 	int ret;
 
+	if (tc_is_elsewhere(pin_dir))
+		return err_set(err, STATUS_STATE, EXDEV,
+			       "%s: its filters at TC are in another network namespace: unload there",
+			       pin_dir);
 	/* forwarding ends first, so that nothing is forwarded untranslated meanwhile */
 	*sysctls_left = sysctl_restore(pin_dir) == -EXDEV;
 	nat_deactivate_pinned(pin_dir, PINS_MAPS);
 	nat_deactivate_pinned(pin_dir, PINS_NEXT);
 	watcher_stop(pin_dir);
 	pins_each(pin_dir, "links", detach, NULL);
-	leave_dispatchers(pin_dir);
+	leave_all(pin_dir);
 	ret = nicfix_restore(pin_dir);
 	if (ret)
 		return err_set(err, STATUS_SYSTEM, ret,
@@ -304,5 +367,6 @@ int bring_down(const char *pin_dir, bool *sysctls_left, struct err *err)
 		return err_set(err, STATUS_SYSTEM, ret, "%s: cannot be removed: %s", pin_dir,
 			       strerror(-ret));
 	lastload_forget(pin_dir);
+	tc_forget(pin_dir);
 	return 0;
 }

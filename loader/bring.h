@@ -13,8 +13,14 @@ struct err;
 struct instance;
 struct plan;
 
-/* Where nothing runs. *@volatile_mount is that of pins_make(). */
-int bring_up(const struct plan *plan, bool *volatile_mount, struct err *err);
+enum { HOOK_WHY_MAX = 256 };
+
+/*
+ * Where nothing runs. *@volatile_mount is that of pins_make(). @why is what kept
+ * it from native XDP, if it had the choice and is at TC; else empty.
+ */
+int bring_up(const struct plan *plan, bool *volatile_mount, char why[HOOK_WHY_MAX],
+	     struct err *err);
 
 /* New programs and new settings for the NAT that runs; flows stay. */
 int bring_over(const struct plan *plan, const struct instance *instance, struct err *err);

@@ -189,7 +189,8 @@ static void judge_nic(const struct facts *facts, unsigned int i, const struct se
 	SAY(f->needed, "up");
 	if (!nic->up)
 		SAY(f->mend, "ip link set dev %s up", nic->name);
-	if (settings->xdp_mode == XDP_MODE_NATIVE) { /* generic XDP asks the driver for nothing */
+	/* generic XDP and TC ask the driver for nothing */
+	if (settings->xdp_mode == XDP_MODE_NATIVE && settings->hook != HOOK_CHOICE_TC) {
 		judge_driver(nic, rule, findings);
 		judge_limits(nic, rule, !settings->dispatcher, findings);
 	}

@@ -114,6 +114,7 @@ static void print_by_class(const struct value_kind *kind, const void *field, FIL
 
 static const char *const profile_names[] = { "aws", "rfc", NULL };
 static const char *const midstream_names[] = { "reset", "adopt", "drop", NULL };
+static const char *const hook_choices[] = { "auto", "xdp", "tc", NULL };
 static const char *const xdp_mode_names[] = { "native", "generic", NULL };
 static const char *const pooling_names[] = { "paired", "arbitrary", NULL };
 static const char *const switch_names[] = { "off", "on", NULL };
@@ -137,6 +138,13 @@ const struct value_kind kind_midstream = {
 	parse_choice,
 	print_choice,
 };
+const struct value_kind kind_hook = {
+	"HOOK",
+	hook_choices,
+	parse_choice,
+	print_choice,
+};
+
 const struct value_kind kind_xdp_mode = {
 	"native|generic",
 	xdp_mode_names,

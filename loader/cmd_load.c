@@ -123,14 +123,19 @@ static int start_watcher(const struct plan *plan, bool wanted, struct err *err)
 static int load_first(const struct plan *plan, bool fix, struct err *err)
 {
 	bool volatile_mount = false;
+	char why[HOOK_WHY_MAX];
 	int ret = 0;
 
 	if (fix)
 		ret = nicfix_apply(plan, err);
 	if (!ret)
-		ret = bring_up(plan, &volatile_mount, err);
+		ret = bring_up(plan, &volatile_mount, why, err);
 	if (ret && fix)
 		nicfix_restore(plan->settings->pin_dir);
+	if (!ret && *why)
+		log_note("hook = auto: at TC, because %s", why);
+	if (!ret)
+		ret = lastload_write_why(plan->settings->pin_dir, why, err);
 	if (!ret && volatile_mount)
 		log_note(
 			"the bpf file system here belongs to this mount namespace only, and the NAT "

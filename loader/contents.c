@@ -51,12 +51,14 @@ static int own_addrs_make(struct own_addr_list *list, const struct host_addrs *h
 }
 
 /* An interface without an address answers with that of the pool. */
-static void set_dev_addrs(struct natxdp_config *config, const struct plan *plan,
-			  const struct pool *pool)
+static void set_devs(struct natxdp_config *config, const struct plan *plan, const struct pool *pool)
 {
+	memset(config->dev, 0, sizeof(config->dev));
 	memset(config->dev_addr, 0, sizeof(config->dev_addr));
-	for (unsigned int i = 0; i < plan->dev_count; i++)
+	for (unsigned int i = 0; i < plan->dev_count; i++) {
+		config->dev[i] = plan->dev[i].ifindex;
 		config->dev_addr[i] = host_addrs_first(&plan->addrs, plan->dev[i].ifindex);
+	}
 	for (unsigned int i = 0; i < pool->count && !config->dev_addr[NATXDP_DEV_OUTSIDE]; i++)
 		config->dev_addr[NATXDP_DEV_OUTSIDE] = pool->item[i].addr;
 }
@@ -74,7 +76,7 @@ static void make_config(struct natxdp_config *config, const struct plan *plan,
 	config->egress_mtu = plan_egress_mtu(settings, outside->mtu);
 	config->mss_clamp = plan_mss_clamp(settings, outside->mtu);
 	profile_configure(config, settings);
-	set_dev_addrs(config, plan, pool);
+	set_devs(config, plan, pool);
 }
 
 /* The hosts of other zones are inside, too. */

@@ -14,7 +14,6 @@
 
 #include "err.h"
 #include "nat.h"
-#include "natxdp.skel.h"
 
 enum {
 	/* xdp-filter runs at 10 and shall see frames before they are translated */
@@ -128,9 +127,10 @@ int dispatch_remove(uint32_t ifindex, uint32_t config, uint32_t keep)
 	return ret;
 }
 
-static struct xdp_program *make_program(struct natxdp_bpf *bpf, const char *name, struct err *err)
+static struct xdp_program *make_program(struct bpf_object *object, const char *name,
+					struct err *err)
 {
-	DECLARE_LIBXDP_OPTS(xdp_program_opts, opts, .obj = bpf->obj, .prog_name = name);
+	DECLARE_LIBXDP_OPTS(xdp_program_opts, opts, .obj = object, .prog_name = name);
 	struct xdp_program *program = xdp_program__create(&opts);
 	int ret = libxdp_get_error(program);
 
@@ -174,13 +174,13 @@ static int attach(struct xdp_program *program, const char *iface, bool generic, 
 int dispatch_add(const struct nat *nat, const char *name, const char *iface, bool generic,
 		 struct err *err)
 {
-	struct natxdp_bpf *bpf = nat_open_again(nat, name, err);
+	struct bpf_object *object = nat_open_again(nat, name, err);
 	struct xdp_program *program;
 	int fd = -1;
 
-	if (!bpf)
+	if (!object)
 		return -EINVAL;
-	program = make_program(bpf, name, err);
+	program = make_program(object, name, err);
 	if (program && !attach(program, iface, generic, err)) {
 		fd = fcntl(xdp_program__fd(program), F_DUPFD_CLOEXEC, 3);
 		if (fd < 0)
@@ -189,6 +189,6 @@ int dispatch_add(const struct nat *nat, const char *name, const char *iface, boo
 	}
 	if (program)
 		xdp_program__close(program);
-	natxdp_bpf__destroy(bpf);
+	bpf_object__close(object);
 	return fd < 0 ? -EINVAL : fd;
 }

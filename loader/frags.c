@@ -130,6 +130,21 @@ static bool are_current(const struct frags *frags, const struct instance *instan
 	return true;
 }
 
+/*
+ * A frame that XDP lets pass goes the way of one that has come in: by the
+ * filters at TC. Returns a descriptor or -errno.
+ */
+static int load_passing(void)
+{
+	const struct bpf_insn instructions[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "natxdp_again", "GPL", instructions, 2, NULL);
+
+	return fd < 0 ? -errno : fd;
+}
+
 /* What runs on the interfaces: an upgrade changes it. */
 static void find_programs(struct frags *frags)
 {
@@ -144,7 +159,8 @@ static void find_programs(struct frags *frags)
 		program = &frags->program[frags->program_count];
 		program->ifindex = instance.link[i].ifindex;
 		program->id = instance.link[i].entry;
-		program->fd = bpf_prog_get_fd_by_id(program->id);
+		program->fd = instance.link[i].hook == HOOK_TC ? load_passing() :
+								 bpf_prog_get_fd_by_id(program->id);
 		frags->program_count += program->fd >= 0;
 	}
 }

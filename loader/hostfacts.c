@@ -184,7 +184,8 @@ static int read_nics(struct facts *facts, const struct plan *plan, struct err *e
 		if (ret)
 			return err_set(err, STATUS_INTERFACE, ret, "%s: cannot look at it: %s",
 				       plan->dev[i].name, strerror(-ret));
-		if (!attach_query(plan->dev[i].ifindex, &attached) &&
+		if (plan->settings->hook != HOOK_CHOICE_TC &&
+		    !attach_query(HOOK_XDP, plan->dev[i].ifindex, &attached) &&
 		    !(own && own->entry == attached.program))
 			facts->other_xdp[i] = plan->settings->dispatcher &&
 							      dispatch_can_join(

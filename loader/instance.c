@@ -11,6 +11,7 @@
 #include "dispatch.h"
 #include "nat.h"
 #include "pins.h"
+#include "tc.h"
 
 static void look_at_own_link(int fd, struct instance_link *link)
 {
@@ -36,10 +37,34 @@ static void look_at_dispatched(int fd, struct instance_link *link)
 	link->program = info.id;
 	link->ifindex = if_nametoindex(link->name);
 	if (link->ifindex && dispatch_has(link->ifindex, info.id) &&
-	    !attach_query(link->ifindex, &attached))
+	    !attach_query(HOOK_XDP, link->ifindex, &attached))
 		link->entry = attached.program;
 	else
 		link->ifindex = 0;
+}
+
+/* At TC the program is pinned, too, and a filter of the interface has it or not. */
+static void look_at_filter(uint32_t program, struct instance_link *link)
+{
+	uint32_t ifindex = if_nametoindex(link->name), id;
+
+	link->hook = HOOK_TC;
+	link->program = program;
+	if (!ifindex || tc_query(ifindex, &id) || id != program)
+		return;
+	link->ifindex = ifindex;
+	link->entry = program;
+}
+
+static void look_at_program(int fd, struct instance_link *link)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	if (!bpf_obj_get_info_by_fd(fd, &info, &size) && info.type == BPF_PROG_TYPE_SCHED_CLS)
+		look_at_filter(info.id, link);
+	else
+		look_at_dispatched(fd, link);
 }
 
 static void look_at_link(const char *path, void *data)
@@ -59,7 +84,7 @@ static void look_at_link(const char *path, void *data)
 			*c = '.';
 	}
 	if (pins_is_program(fd))
-		look_at_dispatched(fd, link);
+		look_at_program(fd, link);
 	else
 		look_at_own_link(fd, link);
 	instance->link_count++;

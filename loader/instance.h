@@ -10,12 +10,15 @@
 
 #include <natxdp/config.h>
 
+#include "hook.h"
+
 struct instance_link {
 	char name[IFNAMSIZ];
 	uint32_t ifindex; /* 0: the interface is gone */
 	uint32_t program; /* id */
 	uint32_t entry;	  /* id of what the interface itself calls: the same, or a dispatcher */
 	bool dispatched;
+	enum hook hook;
 };
 
 enum instance_state {

@@ -203,9 +203,48 @@ void lastload_free(struct lastload *last)
 	memset(last, 0, sizeof(*last));
 }
 
+int lastload_write_why(const char *pin_dir, const char *why, struct err *err)
+{
+	char path[RUN_PATH_MAX], fresh[FRESH_MAX];
+	FILE *file;
+	int ret;
+
+	rundir_path(path, pin_dir, "hook");
+	if (!*why)
+		return unlink(path) && errno != ENOENT ? -errno : 0;
+	file = begin(path, fresh);
+	ret = file ? 0 : -errno;
+	if (file) {
+		fputs(why, file);
+		ret = finish(file, fresh, path);
+	}
+	if (ret)
+		return err_set(err, STATUS_SYSTEM, ret, "%s: cannot write: %s", path,
+			       strerror(-ret));
+	return 0;
+}
+
+void lastload_read_why(const char *pin_dir, char why[], size_t size)
+{
+	char path[RUN_PATH_MAX];
+	FILE *file;
+
+	*why = '\0';
+	rundir_path(path, pin_dir, "hook");
+	file = fopen(path, "re");
+	if (!file)
+		return;
+	if (!fgets(why, (int)size, file))
+		*why = '\0';
+	fclose(file);
+}
+
 void lastload_forget(const char *pin_dir)
 {
 	char path[RUN_PATH_MAX];
+
+	rundir_path(path, pin_dir, "hook");
+	unlink(path);
 
 	rundir_path(path, pin_dir, "load");
 	unlink(path);

@@ -9,6 +9,7 @@
 #define NATXDP_LASTLOAD_H
 
 #include <net/if.h>
+#include <stddef.h>
 
 struct err;
 struct settings;
@@ -28,6 +29,10 @@ int lastload_read(struct lastload *last, const char *pin_dir, struct err *err);
 /* The settings and the outside interface of the last load, whatever the files say now. */
 int lastload_read_settings(struct settings *settings, char iface[IFNAMSIZ], const char *pin_dir,
 			   struct err *err);
+
+/* Why hook = auto took TC; empty where it did not. */
+int lastload_write_why(const char *pin_dir, const char *why, struct err *err);
+void lastload_read_why(const char *pin_dir, char why[], size_t size);
 
 void lastload_free(struct lastload *last);
 void lastload_forget(const char *pin_dir);

@@ -11,7 +11,6 @@
 #include "abi.h"
 #include "err.h"
 #include "flows_iter.skel.h"
-#include "natxdp.skel.h"
 #include "pins.h"
 #include "pool.h"
 
@@ -41,6 +40,13 @@ const char *const nat_map_names[NAT_MAPS] = {
 	[NAT_MAP_agent] = "agent",
 };
 
+const char *const nat_program_names[NAT_PROGRAMS] = {
+	[NAT_PROGRAM_SINGLE] = "natxdp_single",	  [NAT_PROGRAM_INSIDE] = "natxdp_inside",
+	[NAT_PROGRAM_OUTSIDE] = "natxdp_outside", [NAT_PROGRAM_ARM] = "natxdp_arm",
+	[NAT_PROGRAM_INSERT] = "natxdp_insert",	  [NAT_PROGRAM_BRING] = "natxdp_bring",
+	[NAT_PROGRAM_CARRY] = "natxdp_carry",
+};
+
 void nat_init(struct nat *nat)
 {
 	memset(nat, 0, sizeof(*nat));
@@ -54,7 +60,7 @@ void nat_close(struct nat *nat)
 		if (nat->map[i] >= 0)
 			close(nat->map[i]);
 	}
-	natxdp_bpf__destroy(nat->skeleton);
+	bpf_object__close(nat->object);
 	flows_iter_bpf__destroy(nat->iterator);
 	nat_init(nat);
 }
@@ -144,29 +150,12 @@ int nat_open_any(struct nat *nat, const char *pin_dir, struct err *err)
 
 int nat_program(const struct nat *nat, enum nat_program program)
 {
-	const struct natxdp_bpf *s = nat->skeleton;
+	struct bpf_program *found;
 
-	if (!s)
+	if (!nat->object)
 		return -1;
-	switch (program) {
-	case NAT_PROGRAM_SINGLE:
-		return bpf_program__fd(s->progs.natxdp_single);
-	case NAT_PROGRAM_INSIDE:
-		return bpf_program__fd(s->progs.natxdp_inside);
-	case NAT_PROGRAM_OUTSIDE:
-		return bpf_program__fd(s->progs.natxdp_outside);
-	case NAT_PROGRAM_ARM:
-		return bpf_program__fd(s->progs.natxdp_arm);
-	case NAT_PROGRAM_INSERT:
-		return bpf_program__fd(s->progs.natxdp_insert);
-	case NAT_PROGRAM_BRING:
-		return bpf_program__fd(s->progs.natxdp_bring);
-	case NAT_PROGRAM_CARRY:
-		return bpf_program__fd(s->progs.natxdp_carry);
-	case NAT_PROGRAMS:
-		break;
-	}
-	return -1;
+	found = bpf_object__find_program_by_name(nat->object, nat_program_names[program]);
+	return found ? bpf_program__fd(found) : -1;
 }
 
 int nat_arm(const struct nat *nat, struct err *err)

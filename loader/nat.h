@@ -16,10 +16,12 @@
 
 #include <natxdp/config.h>
 
+#include "hook.h"
+
 struct contents;
 struct err;
 struct flows_iter_bpf;
-struct natxdp_bpf;
+struct bpf_object;
 struct plan;
 struct pool;
 struct settings;
@@ -63,21 +65,23 @@ enum nat_program {
 };
 
 struct nat {
+	enum hook hook;		     /* whose programs nat_load() and nat_replace() take */
 	int map[NAT_MAPS];	     /* owned; -1 where there is none */
 	struct natxdp_config config; /* as last read or written */
 	const struct nat *before;    /* whose flows it takes over; NULL in most */
-	struct natxdp_bpf *skeleton; /* NULL where only the maps are open */
+	struct bpf_object *object;   /* NULL where only the maps are open */
 	struct flows_iter_bpf *iterator;
 };
 
 /* As bpf/maps.bpf.h and the pins have them. */
 extern const char *const nat_map_names[NAT_MAPS];
+extern const char *const nat_program_names[NAT_PROGRAMS];
 
 void nat_init(struct nat *nat);
 void nat_close(struct nat *nat); /* what is pinned or attached goes on */
 
 /* New maps, empty, and programs; inactive. */
-int nat_load(struct nat *nat, const struct settings *settings, struct err *err);
+int nat_load(struct nat *nat, enum hook hook, const struct settings *settings, struct err *err);
 
 /*
  * As nat_load(), to take over what @before has, which goes on: tables of
@@ -102,7 +106,7 @@ int nat_replace(struct nat *nat, bool dispatched, struct err *err);
  * The objects once more, over the maps of a loaded or replaced NAT, with the
  * program @name alone, and not loaded yet. NULL with @err written on failure.
  */
-struct natxdp_bpf *nat_open_again(const struct nat *nat, const char *name, struct err *err);
+struct bpf_object *nat_open_again(const struct nat *nat, const char *name, struct err *err);
 
 /* -1 unless loaded or replaced */
 int nat_program(const struct nat *nat, enum nat_program program);

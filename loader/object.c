@@ -10,34 +10,23 @@
 #include "err.h"
 #include "flows_iter.skel.h"
 #include "geometry.h"
+#include "hook.h"
 #include "nat.h"
-#include "natxdp.skel.h"
 #include "settings.h"
 
-static struct natxdp_bpf *open_programs(const struct natxdp_config *config, struct err *err)
+static struct bpf_object *open_programs(const struct nat *nat, struct err *err)
 {
-	const struct natxdp_geometry *geometry = &config->geometry;
-	struct natxdp_bpf *bpf = natxdp_bpf__open();
-	int ret;
+	struct bpf_object *object = hook_open(nat->hook, &nat->config.geometry);
+	struct bpf_map *records;
 
-	if (!bpf) {
+	if (!object) {
 		err_set(err, STATUS_KERNEL, errno, "the BPF objects cannot be opened: %s",
 			strerror(errno));
 		return NULL;
 	}
-	bpf->rodata->geometry = *geometry;
-	ret = bpf_map__set_max_entries(bpf->maps.flow_table, geometry_buckets(geometry));
-	if (!ret)
-		ret = bpf_map__set_max_entries(bpf->maps.flow_tags, geometry->groups);
-	if (!ret)
-		ret = bpf_map__set_max_entries(bpf->maps.flow_due, geometry->groups);
-	if (!ret)
-		ret = bpf_map__set_max_entries(bpf->maps.records, config->record_bytes);
-	if (!ret)
-		return bpf;
-	err_set(err, STATUS_KERNEL, ret, "the flow table cannot be sized: %s", strerror(-ret));
-	natxdp_bpf__destroy(bpf);
-	return NULL;
+	records = bpf_object__find_map_by_name(object, nat_map_names[NAT_MAP_records]);
+	bpf_map__set_max_entries(records, nat->config.record_bytes);
+	return object;
 }
 
 /*
@@ -48,12 +37,15 @@ static struct natxdp_bpf *open_programs(const struct natxdp_config *config, stru
  */
 static int open_objects(struct nat *nat, bool dispatched, struct err *err)
 {
-	nat->skeleton = open_programs(&nat->config, err);
-	if (!nat->skeleton)
+	struct bpf_program *program;
+
+	nat->object = open_programs(nat, err);
+	if (!nat->object)
 		return -EINVAL;
-	bpf_program__set_autoload(nat->skeleton->progs.natxdp_single, !dispatched);
-	bpf_program__set_autoload(nat->skeleton->progs.natxdp_inside, !dispatched);
-	bpf_program__set_autoload(nat->skeleton->progs.natxdp_outside, !dispatched);
+	for (int i = 0; dispatched && i < NAT_PROGRAM_ARM; i++) {
+		program = bpf_object__find_program_by_name(nat->object, nat_program_names[i]);
+		bpf_program__set_autoload(program, false);
+	}
 	nat->iterator = flows_iter_bpf__open();
 	if (!nat->iterator)
 		return err_set(err, STATUS_KERNEL, errno, "the BPF objects cannot be opened: %s",
@@ -61,9 +53,9 @@ static int open_objects(struct nat *nat, bool dispatched, struct err *err)
 	return 0;
 }
 
-static struct bpf_map *map_of(const struct natxdp_bpf *bpf, enum nat_map map)
+static struct bpf_map *map_of(const struct bpf_object *object, enum nat_map map)
 {
-	return bpf_object__find_map_by_name(bpf->obj, nat_map_names[map]);
+	return bpf_object__find_map_by_name(object, nat_map_names[map]);
 }
 
 /* libbpf gives a perf buffer map one entry a CPU, but only as it makes the map. */
@@ -110,12 +102,12 @@ static int err_other_layout(const struct bpf_map *map, int same, struct err *err
 		       bpf_map__name(map));
 }
 
-static int reuse_maps(const struct nat *nat, struct natxdp_bpf *bpf, struct err *err)
+static int reuse_maps(const struct nat *nat, struct bpf_object *object, struct err *err)
 {
 	int ret = 0, same;
 
 	for (int i = 0; !ret && i < NAT_MAPS; i++) {
-		struct bpf_map *map = map_of(bpf, i);
+		struct bpf_map *map = map_of(object, i);
 
 		same = is_same(map, nat->map[i]);
 		ret = same > 0 ? reuse_map(map, nat->map[i], err) :
@@ -131,7 +123,7 @@ static bool is_of_table(enum nat_map map)
 	       map == NAT_MAP_flow_due || map == NAT_MAP_sweep_state || map == NAT_MAP_config;
 }
 
-static int share_maps(const struct nat *before, struct natxdp_bpf *bpf,
+static int share_maps(const struct nat *before, struct bpf_object *object,
 		      struct bpf_map *const maps[NAT_MAPS], struct err *err)
 {
 	int ret = 0, same;
@@ -148,16 +140,21 @@ static int share_maps(const struct nat *before, struct natxdp_bpf *bpf,
 			ret = err_other_layout(map, same, err);
 	}
 	if (!ret)
-		ret = reuse_map(bpf->maps.before_table, before->map[NAT_MAP_flow_table], err);
+		ret = reuse_map(bpf_object__find_map_by_name(object, "before_table"),
+				before->map[NAT_MAP_flow_table], err);
 	if (!ret)
-		ret = reuse_map(bpf->maps.before_tags, before->map[NAT_MAP_flow_tags], err);
-	bpf->rodata->before = before->config.geometry;
+		ret = reuse_map(bpf_object__find_map_by_name(object, "before_tags"),
+				before->map[NAT_MAP_flow_tags], err);
+	if (!ret)
+		bpf_map__set_initial_value(bpf_object__find_map_by_name(object, ".rodata.before"),
+					   &before->config.geometry,
+					   sizeof(before->config.geometry));
 	return ret;
 }
 
 static int load_programs(struct nat *nat, struct err *err)
 {
-	int ret = natxdp_bpf__load(nat->skeleton);
+	int ret = bpf_object__load(nat->object);
 
 	if (ret)
 		return err_set(err, STATUS_KERNEL, ret,
@@ -165,7 +162,7 @@ static int load_programs(struct nat *nat, struct err *err)
 			       "newer with BPF and BTF (--verbose shows what it said)",
 			       strerror(-ret));
 	ret = bpf_map__reuse_fd(nat->iterator->maps.flow_table,
-				bpf_map__fd(nat->skeleton->maps.flow_table));
+				bpf_map__fd(map_of(nat->object, NAT_MAP_flow_table)));
 	if (!ret)
 		ret = flows_iter_bpf__load(nat->iterator);
 	if (ret)
@@ -176,7 +173,7 @@ static int load_programs(struct nat *nat, struct err *err)
 	return 0;
 }
 
-/* The descriptors outlive the skeleton, so that a NAT is always closed alike. */
+/* The descriptors outlive the object, so that a NAT is always closed alike. */
 static int own_maps(struct nat *nat, struct bpf_map *const maps[NAT_MAPS], struct err *err)
 {
 	for (int i = 0; i < NAT_MAPS; i++) {
@@ -192,15 +189,16 @@ static int own_maps(struct nat *nat, struct bpf_map *const maps[NAT_MAPS], struc
 static void find_maps(const struct nat *nat, struct bpf_map *maps[NAT_MAPS])
 {
 	for (int i = 0; i < NAT_MAPS; i++)
-		maps[i] = map_of(nat->skeleton, i);
+		maps[i] = map_of(nat->object, i);
 }
 
-int nat_load(struct nat *nat, const struct settings *settings, struct err *err)
+int nat_load(struct nat *nat, enum hook hook, const struct settings *settings, struct err *err)
 {
 	struct bpf_map *maps[NAT_MAPS];
 	int ret;
 
 	nat_init(nat);
+	nat->hook = hook;
 	nat->config.abi = NATXDP_ABI;
 	nat->config.max_flows = settings->max_flows;
 	nat->config.record_bytes = settings->record_buffer;
@@ -238,7 +236,7 @@ int nat_load_beside(struct nat *nat, const struct nat *before, uint32_t max_flow
 	ret = open_objects(nat, false, err);
 	if (!ret) {
 		find_maps(nat, maps);
-		ret = share_maps(before, nat->skeleton, maps, err);
+		ret = share_maps(before, nat->object, maps, err);
 	}
 	if (!ret)
 		ret = load_programs(nat, err);
@@ -257,25 +255,25 @@ int nat_replace(struct nat *nat, bool dispatched, struct err *err)
 
 	ret = open_objects(nat, dispatched, err);
 	if (!ret)
-		ret = reuse_maps(nat, nat->skeleton, err);
+		ret = reuse_maps(nat, nat->object, err);
 	if (!ret)
 		ret = load_programs(nat, err);
 	return ret;
 }
 
-struct natxdp_bpf *nat_open_again(const struct nat *nat, const char *name, struct err *err)
+struct bpf_object *nat_open_again(const struct nat *nat, const char *name, struct err *err)
 {
-	struct natxdp_bpf *bpf = open_programs(&nat->config, err);
+	struct bpf_object *object = open_programs(nat, err);
 	struct bpf_program *program;
 
-	if (!bpf)
+	if (!object)
 		return NULL;
-	bpf_object__for_each_program(program, bpf->obj)
+	bpf_object__for_each_program(program, object)
 	{
 		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
 	}
-	if (!reuse_maps(nat, bpf, err))
-		return bpf;
-	natxdp_bpf__destroy(bpf);
+	if (!reuse_maps(nat, object, err))
+		return object;
+	bpf_object__close(object);
 	return NULL;
 }

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/pkt_cls.h>
 #include <linux/bpf.h>
 #include <net/ethernet.h>
 #include <netinet/ip.h>
@@ -138,16 +139,32 @@ static int fail(struct probe *probe, const char *fmt, ...)
 	return -EIO;
 }
 
+static __u32 verdict_of_xdp(__u32 tc)
+{
+	switch ((int)tc) {
+	case TC_ACT_UNSPEC:
+		return XDP_PASS;
+	case TC_ACT_SHOT:
+		return XDP_DROP;
+	case TC_ACT_REDIRECT:
+		return XDP_REDIRECT;
+	}
+	return XDP_ABORTED;
+}
+
 /* Through the program of a link, as if it had come in there. @frame becomes what comes out. */
 static int run(struct probe *probe, const struct instance_link *link, int program, const char *way,
 	       struct frame *frame, __u32 *verdict)
 {
 	static const char *const names[] = { "aborted", "dropped", "passed", "sent", "redirected" };
 	struct xdp_md md = { .data_end = FRAME_LEN, .ingress_ifindex = link->ifindex };
+	struct __sk_buff skb = { .ifindex = link->ifindex };
+	bool tc = link->hook == HOOK_TC;
 	uint8_t out[ROOM];
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &frame->eth, .data_size_in = FRAME_LEN,
-		    .data_out = out, .data_size_out = sizeof(out), .ctx_in = &md,
-		    .ctx_size_in = sizeof(md), .repeat = 1);
+		    .data_out = out, .data_size_out = sizeof(out),
+		    .ctx_in = tc ? (void *)&skb : (void *)&md,
+		    .ctx_size_in = tc ? sizeof(skb) : sizeof(md), .repeat = 1);
 	int ret;
 
 	if (program < 0)
@@ -155,7 +172,7 @@ static int run(struct probe *probe, const struct instance_link *link, int progra
 	ret = bpf_prog_test_run_opts(program, &opts);
 	if (ret)
 		return fail(probe, "%s: its program cannot be run: %s", link->name, strerror(-ret));
-	*verdict = opts.retval;
+	*verdict = opts.retval = tc ? verdict_of_xdp(opts.retval) : opts.retval;
 	if (opts.retval != XDP_TX && opts.retval != XDP_REDIRECT && opts.retval != XDP_PASS)
 		return fail(probe, "the packet %s was %s on %s: 'natxdp stats' counts why", way,
 			    opts.retval < 5 ? names[opts.retval] : "lost", link->name);

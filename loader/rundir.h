@@ -14,7 +14,7 @@ struct err;
 
 enum { RUN_PATH_MAX = 320 };
 
-/* @kind: "lock", "load", "conf", "sysctl", "nic", "watch", "held" or "agent". */
+/* @kind: "lock", "load", "conf", "sysctl", "nic", "clsact", "hook", "watch", "held" or "agent". */
 void rundir_path(char path[RUN_PATH_MAX], const char *pin_dir, const char *kind);
 
 /* The network namespace of this process, to know it again; 0 if that cannot be told. */

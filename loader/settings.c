@@ -74,6 +74,9 @@ const struct setting settings_table[] = {
 	  "flows that one inside address may have; 0 is no limit" },
 	{ "limit_rate", &kind_limit, FIELD(limit_rate), "0",
 	  "new flows a second of one inside address; 0 is no limit" },
+	{ "hook", &kind_hook, FIELD(hook), "xdp",
+	  "where packets are translated: xdp in the driver, tc behind it on any interface, auto is "
+	  "native XDP where the interfaces can and else tc" },
 	{ "xdp_mode", &kind_xdp_mode, FIELD(xdp_mode), "native",
 	  "native runs in the driver; generic runs in the kernel's slow path on any driver" },
 	{ "dispatcher", &kind_flag, FIELD(dispatcher), "off",
@@ -202,6 +205,11 @@ int settings_check(const struct settings *settings, struct err *err)
 	}
 	for (unsigned int i = 0; !ret && i < settings->standby.count; i++)
 		ret = check_standby(settings, &settings->standby.item[i].external, &host, err);
+	if (!ret && settings->hook == HOOK_CHOICE_TC &&
+	    (settings->dispatcher || settings->xdp_mode == XDP_MODE_GENERIC))
+		return err_set(err, STATUS_CONFIG, EINVAL,
+			       "hook = tc: %s is about XDP: leave one of the two out",
+			       settings->dispatcher ? "dispatcher" : "xdp_mode");
 	return ret ? ret : profile_check(settings, err);
 }
 

@@ -37,6 +37,7 @@ struct settings {
 	uint32_t egress_mtu;	/* the same */
 	uint32_t limit_flows;	/* 0: none */
 	uint32_t limit_rate;	/* 0: none */
+	uint32_t hook;		/* enum hook_choice */
 	uint32_t xdp_mode;	/* enum xdp_mode */
 	uint32_t dispatcher;
 	uint32_t record_buffer; /* bytes */

@@ -18,6 +18,7 @@
 #include "hold.h"
 #include "instance.h"
 #include "json.h"
+#include "lastload.h"
 #include "nat.h"
 #include "pins.h"
 #include "pool.h"
@@ -25,7 +26,7 @@
 #include "values.h"
 #include "watcher.h"
 
-enum { TIME_TEXT = 32, STATUS_SYSCTLS = 2 };
+enum { TIME_TEXT = 32, WHY_TEXT = 256, STATUS_SYSCTLS = 2 };
 
 static const char *const shown_sysctls[STATUS_SYSCTLS] = {
 	"net/ipv4/ip_forward",
@@ -36,6 +37,7 @@ struct status {
 	const char *pin_dir;
 	struct instance instance;
 	bool generic;
+	char why[WHY_TEXT]; /* auto has taken TC */
 	char since[TIME_TEXT];
 	struct pool pool;
 	uint64_t flows;
@@ -49,7 +51,7 @@ static bool is_generic(const struct instance_link *link)
 {
 	struct attached attached;
 
-	return !attach_query(link->ifindex, &attached) && attached.generic;
+	return !attach_query(link->hook, link->ifindex, &attached) && attached.generic;
 }
 
 static void read_since(struct status *status)
@@ -87,6 +89,13 @@ static int read_maps(struct status *status, struct err *err)
 static const char *mode(const struct status *status)
 {
 	return status->instance.config.two_armed ? "two-armed" : "one-armed";
+}
+
+static const char *place(const struct status *status)
+{
+	if (status->instance.link[0].hook == HOOK_TC)
+		return "at TC";
+	return xdp_mode_name(status->generic ? XDP_MODE_GENERIC : XDP_MODE_NATIVE);
 }
 
 static const char *role(const struct status *status, const struct instance_link *link)
@@ -157,9 +166,12 @@ static int print_json(const struct status *status)
 	cJSON_AddBoolToObject(object, "loaded", true);
 	cJSON_AddBoolToObject(object, "active", status->instance.config.active);
 	cJSON_AddStringToObject(object, "mode", mode(status));
-	cJSON_AddStringToObject(object, "xdp_mode",
-				xdp_mode_name(status->generic ? XDP_MODE_GENERIC :
-								XDP_MODE_NATIVE));
+	cJSON_AddStringToObject(object, "hook", hook_key(status->instance.link[0].hook));
+	cJSON_AddStringToObject(object, "hook_reason", status->why);
+	if (status->instance.link[0].hook == HOOK_XDP)
+		cJSON_AddStringToObject(object, "xdp_mode", place(status));
+	else
+		cJSON_AddNullToObject(object, "xdp_mode");
 	cJSON_AddBoolToObject(object, "dispatcher", status->instance.link[0].dispatched);
 	cJSON_AddStringToObject(object, "pin_dir", status->pin_dir);
 	cJSON_AddStringToObject(object, "since", status->since);
@@ -208,8 +220,10 @@ static void print_text(const struct status *status)
 	char tag[TAG_TEXT];
 
 	printf("%-10s %s, %s, %s%s\n", "state", config->active ? "active" : "inactive",
-	       mode(status), xdp_mode_name(status->generic ? XDP_MODE_GENERIC : XDP_MODE_NATIVE),
+	       mode(status), place(status),
 	       status->instance.link[0].dispatched ? ", behind a dispatcher" : "");
+	if (*status->why)
+		printf("%-10s auto: %s\n", "hook", status->why);
 	for (unsigned int i = 0; i < status->instance.link_count; i++) {
 		const struct instance_link *link = &status->instance.link[i];
 
@@ -269,6 +283,8 @@ int status_show(const char *pin_dir, bool json, struct err *err)
 	if (ret)
 		return ret;
 	status.generic = is_generic(&status.instance.link[0]);
+	if (status.instance.link[0].hook == HOOK_TC)
+		lastload_read_why(pin_dir, status.why, sizeof(status.why));
 	read_since(&status);
 	status.watcher = watcher_pid(pin_dir);
 	if (status.watcher)

@@ -170,15 +170,17 @@ static uint32_t config_id(const char *pin_dir)
 static int replace_gate(const struct plan *plan, struct err *err)
 {
 	const char *pin_dir = plan->settings->pin_dir;
+	struct instance instance;
 	struct nat nat;
 	int ret;
 
+	instance_look(&instance, pin_dir);
 	ret = nat_open(&nat, pin_dir, err);
 	if (ret)
 		return ret;
 	ret = nat_replace(&nat, false, err);
 	if (!ret)
-		ret = attach_replace_all(&nat, plan, err);
+		ret = attach_replace_all(&nat, plan, &instance, err);
 	if (!ret)
 		ret = nat_arm(&nat, err);
 	if (!ret)

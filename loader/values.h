@@ -95,6 +95,9 @@ enum profile { PROFILE_AWS, PROFILE_RFC, PROFILES };
 
 enum xdp_mode { XDP_MODE_NATIVE, XDP_MODE_GENERIC };
 
+/* Native XDP where it can be, else TC; or one of the two. */
+enum hook_choice { HOOK_CHOICE_AUTO, HOOK_CHOICE_XDP, HOOK_CHOICE_TC };
+
 /* What a person is told about a value that is refused. */
 struct reason {
 	char text[REASON_MAX];
@@ -117,7 +120,7 @@ extern const struct value_kind kind_bytes;   /* bytes.c; a power of two, in uint
 
 /* choices.c; those from kind_mapping on are struct by_class, the others uint32_t */
 /* kind_flag is kind_switch for keys whose option may stand alone */
-extern const struct value_kind kind_profile, kind_midstream, kind_xdp_mode, kind_pooling,
+extern const struct value_kind kind_profile, kind_midstream, kind_hook, kind_xdp_mode, kind_pooling,
 	kind_switch, kind_others, kind_flag, kind_mapping, kind_filtering;
 
 /* What parsers are made of: writes the reason and returns -EINVAL. */

@@ -109,6 +109,11 @@ static void check_pins(struct verifier *v)
 	settle(v, before, "pins");
 }
 
+static bool wrong_hook(const struct verifier *v, const struct instance_link *link)
+{
+	return v->settings.hook == (link->hook == HOOK_TC ? HOOK_CHOICE_XDP : HOOK_CHOICE_TC);
+}
+
 static void check_link(struct verifier *v, const struct plan_dev *dev)
 {
 	const struct instance_link *link = instance_find(&v->instance, dev->name);
@@ -122,11 +127,15 @@ static void check_link(struct verifier *v, const struct plan_dev *dev)
 		say(f->needed, "one: 'natxdp unload --all' and load again");
 		return;
 	}
-	if (attach_query(dev->ifindex, &attached) || attached.program != link->entry) {
+	if (attach_query(link->hook, dev->ifindex, &attached) || attached.program != link->entry) {
 		f = find(v, FINDING_BROKEN, "attachment", dev->name);
-		say(f->found, "XDP program id %u", attached.program);
+		say(f->found, "%s program id %u", hook_names[link->hook], attached.program);
 		say(f->needed, "id %u, of this NAT", link->entry);
-	} else if (attached.generic != generic) {
+	} else if (wrong_hook(v, link)) {
+		f = find(v, FINDING_DRIFT, "attachment", dev->name);
+		say(f->found, "at %s", hook_names[link->hook]);
+		say(f->needed, "hook = %s", link->hook == HOOK_TC ? "xdp" : "tc");
+	} else if (link->hook == HOOK_XDP && attached.generic != generic) {
 		f = find(v, FINDING_DRIFT, "attachment", dev->name);
 		say(f->found, "%s XDP", attached.generic ? "generic" : "native");
 		say(f->needed, "%s XDP: it changes by unload and load",
@@ -173,6 +182,8 @@ static void check_program(struct verifier *v)
 		say(f->found, "behind the dispatcher of libxdp its code is not compared");
 		return;
 	}
+	if (v->instance.link_count)
+		v->nat.hook = v->instance.link[0].hook;
 	if (nat_replace(&v->nat, false, &err)) {
 		f = find(v, FINDING_BROKEN, "program", "");
 		say(f->found, "%.150s", err.text);

@@ -75,12 +75,13 @@ struct natxdp_config {
 	__u32 features;			    /* enum natxdp_features */
 	__u8 mapping[NATXDP_CLASSES + 1];   /* enum natxdp_mapping */
 	__u8 filtering[NATXDP_CLASSES + 1]; /* enum natxdp_filtering */
-	__u32 mss_clamp;    /* largest TCP MSS that a SYN may ask for; 0: leave it */
-	__u32 limit_flows;  /* of one inside address; 0: no limit */
-	__u32 limit_rate;   /* new flows a second of one inside address; 0: no limit */
-	__u32 egress_mtu;   /* of IP packets on the way out; 0: no limit */
-	__u32 record_bytes; /* fixed: size of the map records */
-	__be32 dev_addr[NATXDP_DEVS_MAX]; /* of each egress_devs entry: source of ICMP errors */
+	__u32 mss_clamp;	    /* largest TCP MSS that a SYN may ask for; 0: leave it */
+	__u32 limit_flows;	    /* of one inside address; 0: no limit */
+	__u32 limit_rate;	    /* new flows a second of one inside address; 0: no limit */
+	__u32 egress_mtu;	    /* of IP packets on the way out; 0: no limit */
+	__u32 record_bytes;	    /* fixed: size of the map records */
+	__u32 dev[NATXDP_DEVS_MAX]; /* ifindex of each egress_devs entry; 0: none */
+	__be32 dev_addr[NATXDP_DEVS_MAX]; /* its address: source of ICMP errors */
 	struct natxdp_geometry geometry;  /* fixed */
 };
 

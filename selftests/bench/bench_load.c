@@ -16,7 +16,7 @@
 #include "bench.h"
 #include "flows_iter.skel.h"
 #include "geometry.h"
-#include "natxdp.skel.h"
+#include "hook.h"
 
 enum { PROGRAMS_MAX = 16, LOG_SIZE = 65536, LOG_STATS = 4, FLOWS = 262144 };
 
@@ -33,18 +33,15 @@ static double verification_ms(const char *log)
 	return found ? strtod(found + strlen("verification time "), NULL) / 1000 : 0;
 }
 
-static struct natxdp_bpf *open_nat(void)
+static struct bpf_object *open_nat(enum hook hook)
 {
-	struct natxdp_bpf *nat = natxdp_bpf__open();
 	struct natxdp_geometry geometry = { 0 };
+	struct bpf_object *nat;
 
+	geometry_size(&geometry, FLOWS);
+	nat = hook_open(hook, &geometry);
 	if (!nat)
 		die("open");
-	geometry_size(&geometry, FLOWS);
-	nat->rodata->geometry = geometry;
-	bpf_map__set_max_entries(nat->maps.flow_table, geometry_buckets(&geometry));
-	bpf_map__set_max_entries(nat->maps.flow_tags, geometry.groups);
-	bpf_map__set_max_entries(nat->maps.flow_due, geometry.groups);
 	return nat;
 }
 
@@ -96,16 +93,16 @@ int main(int argc, char **argv)
 
 	bench_libbpf_print();
 	for (unsigned int round = 0; round < rounds; round++) {
-		struct natxdp_bpf *nat = open_nat();
+		struct bpf_object *nat = open_nat(HOOK_XDP);
 		struct flows_iter_bpf *iterator = flows_iter_bpf__open();
 
 		count = 0;
 		if (!iterator)
 			die("open iterator");
-		ms[round] = load_once(nat->obj, programs, &count, round);
+		ms[round] = load_once(nat, programs, &count, round);
 		ms[round] += load_once(iterator->obj, programs, &count, round);
 		flows_iter_bpf__destroy(iterator);
-		natxdp_bpf__destroy(nat);
+		bpf_object__close(nat);
 	}
 	uname(&kernel);
 	cJSON_AddStringToObject(root, "kernel", kernel.release);

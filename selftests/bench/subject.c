@@ -65,13 +65,13 @@ static struct bpf_object *open_yardstick(const char *name, const struct natxdp_g
 		hash = yardstick_hash_bpf__open();
 		if (!hash)
 			die("open %s", name);
-		hash->rodata->geometry = *geometry;
+		hash->rodata_geometry->geometry = *geometry;
 		return hash->obj;
 	}
 	lru = yardstick_lru_bpf__open();
 	if (!lru)
 		die("open %s", name);
-	lru->rodata->geometry = *geometry;
+	lru->rodata_geometry->geometry = *geometry;
 	return lru->obj;
 }
 

@@ -157,9 +157,9 @@ int yardstick(struct xdp_md *ctx)
 
 	reason = parse(ctx, &pkt, &key);
 	if (reason != PARSE_OK)
-		return finish(reason, pkt.len);
+		return finish(reason, &pkt);
 	if (pkt.kind > PACKET_BARE)
-		return finish(NATXDP_DROP_INTERNAL, pkt.len);
+		return finish(NATXDP_DROP_INTERNAL, &pkt);
 	f = bpf_map_lookup_elem(&yardstick_flows, &key);
 	if (f)
 		return forward_by(ctx, &pkt, f, 0, config_get());

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/pkt_cls.h>
 #include <net/if.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -18,10 +19,13 @@
 #include <cmocka.h>
 
 #include "geometry.h"
-#include "natxdp.skel.h"
+#include "hook.h"
 
 struct box {
-	struct natxdp_bpf *bpf;
+	enum hook hook;
+	bool two_armed;
+	struct bpf_object *object;
+	struct bpf_program *program[BOX_OUTSIDE + 1];
 	uint32_t inside_ifindex, outside_ifindex;
 	struct natxdp_geometry geometry;
 	const struct natxdp_bucket *table; /* mmapped */
@@ -105,10 +109,10 @@ static void fill_pool(struct box *box, const struct box_options *o, struct natxd
 			.port_max = o->port_max ? o->port_max : 60999,
 		};
 
-		put(box->bpf->maps.ext_pool, &i, sizeof(i), &pool, sizeof(pool));
-		put(box->bpf->maps.own_addrs, &pool.addr, sizeof(pool.addr), &i, sizeof(i));
+		put(box_map(box, "ext_pool"), &i, sizeof(i), &pool, sizeof(pool));
+		put(box_map(box, "own_addrs"), &pool.addr, sizeof(pool.addr), &i, sizeof(i));
 	}
-	put(box->bpf->maps.own_addrs, &in_addr, sizeof(in_addr), &own, sizeof(own));
+	put(box_map(box, "own_addrs"), &in_addr, sizeof(in_addr), &own, sizeof(own));
 }
 
 static void fill_host_ports(struct box *box)
@@ -120,7 +124,7 @@ static void fill_host_ports(struct box *box)
 	ports.word[68 / 64] |= 1ull << 68 % 64;
 	for (port = 61000; port < 65536; port++)
 		ports.word[port / 64] |= 1ull << port % 64;
-	put(box->bpf->maps.host_ports, &zero, sizeof(zero), &ports, sizeof(ports));
+	put(box_map(box, "host_ports"), &zero, sizeof(zero), &ports, sizeof(ports));
 }
 
 static void fill(struct box *box, const struct box_options *o)
@@ -136,6 +140,7 @@ static void fill(struct box *box, const struct box_options *o)
 		.limit_flows = o->limit_flows,
 		.limit_rate = o->limit_rate,
 		.mss_clamp = o->mss_clamp,
+		.dev = { box->outside_ifindex, o->two_armed ? box->inside_ifindex : 0 },
 		.dev_addr = { inet_addr("203.0.113.1"), inet_addr("10.77.0.1") },
 		.geometry = box->geometry,
 	};
@@ -143,22 +148,22 @@ static void fill(struct box *box, const struct box_options *o)
 
 	fill_pool(box, o, &cfg);
 	fill_host_ports(box);
-	put_prefix(box->bpf->maps.inside_nets, "10.0.0.0", 8);
-	put_prefix(box->bpf->maps.no_nat_nets, "10.0.0.0", 8);
-	put_prefix(box->bpf->maps.no_nat_nets, "198.18.0.0", 15);
+	put_prefix(box_map(box, "inside_nets"), "10.0.0.0", 8);
+	put_prefix(box_map(box, "no_nat_nets"), "10.0.0.0", 8);
+	put_prefix(box_map(box, "no_nat_nets"), "198.18.0.0", 15);
 	memset(cfg.mapping, o->mapping, sizeof(cfg.mapping));
 	memset(cfg.filtering, o->filtering, sizeof(cfg.filtering));
 	for (i = 0; i < NATXDP_TIMEOUTS; i++)
 		cfg.timeout[i] = ticks(o->timeout ? o->timeout : 350);
 	if (o->tcp_closing_timeout)
 		cfg.timeout[NATXDP_TIMEOUT_TCP_CLOSING] = ticks(o->tcp_closing_timeout);
-	put(box->bpf->maps.config, &zero, sizeof(zero), &cfg, sizeof(cfg));
+	put(box_map(box, "config"), &zero, sizeof(zero), &cfg, sizeof(cfg));
 	if (o->two_armed) {
 		struct bpf_devmap_val out = { .ifindex = box->outside_ifindex };
 		struct bpf_devmap_val in = { .ifindex = box->inside_ifindex };
 
-		put(box->bpf->maps.egress_devs, &zero, sizeof(zero), &out, sizeof(out));
-		put(box->bpf->maps.egress_devs, &one, sizeof(one), &in, sizeof(in));
+		put(box_map(box, "egress_devs"), &zero, sizeof(zero), &out, sizeof(out));
+		put(box_map(box, "egress_devs"), &one, sizeof(one), &in, sizeof(in));
 	}
 }
 
@@ -167,65 +172,66 @@ static void take_over(struct box *box, struct box *before)
 {
 	static const char *const own[] = { "flow_table", "flow_tags",	"flow_locks",
 					   "flow_due",	 "sweep_state", "config" };
-	struct natxdp_bpf *old = before->bpf;
+	struct natxdp_geometry *geometry = &before->geometry;
 	struct bpf_map *map, *shared;
 	bool is_own;
 
-	bpf_object__for_each_map(map, box->bpf->obj)
+	bpf_object__for_each_map(map, box->object)
 	{
 		is_own = bpf_map__is_internal(map) || !strncmp(bpf_map__name(map), "before", 6);
 		for (unsigned int i = 0; i < sizeof(own) / sizeof(*own); i++)
 			is_own |= !strcmp(bpf_map__name(map), own[i]);
-		shared = is_own ? NULL : bpf_object__find_map_by_name(old->obj, bpf_map__name(map));
+		shared = is_own ? NULL : box_map(before, bpf_map__name(map));
 		if (shared)
 			assert_int_equal(bpf_map__reuse_fd(map, bpf_map__fd(shared)), 0);
 	}
-	assert_int_equal(bpf_map__reuse_fd(box->bpf->maps.before_table,
-					   bpf_map__fd(old->maps.flow_table)),
+	assert_int_equal(bpf_map__reuse_fd(box_map(box, "before_table"),
+					   bpf_map__fd(box_map(before, "flow_table"))),
 			 0);
-	assert_int_equal(bpf_map__reuse_fd(box->bpf->maps.before_tags,
-					   bpf_map__fd(old->maps.flow_tags)),
+	assert_int_equal(bpf_map__reuse_fd(box_map(box, "before_tags"),
+					   bpf_map__fd(box_map(before, "flow_tags"))),
 			 0);
-	box->bpf->rodata->before = before->geometry;
+	assert_int_equal(bpf_map__set_initial_value(box_map(box, ".rodata.before"), geometry,
+						    sizeof(*geometry)),
+			 0);
 	memcpy(box->frames, before->frames, sizeof(box->frames));
 }
 
 /* Only what this box runs: most of a test's time is the verifier's. */
-static void choose_programs(struct natxdp_bpf *bpf, const struct box_options *o)
+static void choose_programs(struct box *box, const struct box_options *o)
 {
-	bool two_armed = o->two_armed;
+	static const char *const names[] = { "natxdp_single", "natxdp_inside", "natxdp_outside" };
+	unsigned int i;
 
-	bpf_program__set_autoload(bpf->progs.natxdp_insert, o->inserter);
-	bpf_program__set_autoload(bpf->progs.natxdp_bring, o->before);
-	bpf_program__set_autoload(bpf->progs.natxdp_carry, o->inserter);
-	bpf_program__set_autoload(bpf->progs.natxdp_single, !two_armed);
-	bpf_program__set_autoload(bpf->progs.natxdp_inside, two_armed);
-	bpf_program__set_autoload(bpf->progs.natxdp_outside, two_armed);
+	bpf_program__set_autoload(bpf_object__find_program_by_name(box->object, "natxdp_insert"),
+				  o->inserter);
+	bpf_program__set_autoload(bpf_object__find_program_by_name(box->object, "natxdp_carry"),
+				  o->inserter);
+	bpf_program__set_autoload(bpf_object__find_program_by_name(box->object, "natxdp_bring"),
+				  o->before);
+	for (i = 0; i <= BOX_OUTSIDE; i++) {
+		box->program[i] = bpf_object__find_program_by_name(box->object, names[i]);
+		bpf_program__set_autoload(box->program[i], box->two_armed == (i != BOX_SINGLE));
+	}
 }
 
 static void load(struct box *box, const struct box_options *o)
 {
 	uint32_t flows = o->max_flows ? o->max_flows : 4096;
-	struct natxdp_bpf *bpf;
 	unsigned int i;
 
-	bpf = natxdp_bpf__open();
-	assert_non_null(bpf);
-	box->bpf = bpf;
 	geometry_size(&box->geometry, flows);
 	for (i = 0; i < 5; i++)
 		box->geometry.hash_key[i] = (uint64_t)random() << 33 ^ (uint64_t)random() << 11 ^ 1;
-	bpf->rodata->geometry = box->geometry;
 	box->buckets = geometry_buckets(&box->geometry);
-	bpf_map__set_max_entries(bpf->maps.flow_table, box->buckets);
-	bpf_map__set_max_entries(bpf->maps.flow_tags, box->geometry.groups);
-	bpf_map__set_max_entries(bpf->maps.flow_due, box->geometry.groups);
-	choose_programs(bpf, o);
+	box->object = hook_open(box->hook, &box->geometry);
+	assert_non_null(box->object);
+	choose_programs(box, o);
 	if (o->before)
 		take_over(box, o->before);
-	assert_int_equal(natxdp_bpf__load(bpf), 0);
+	assert_int_equal(bpf_object__load(box->object), 0);
 	box->table = mmap(NULL, box->buckets * sizeof(*box->table), PROT_READ, MAP_SHARED,
-			  bpf_map__fd(bpf->maps.flow_table), 0);
+			  bpf_map__fd(box_map(box, "flow_table")), 0);
 	assert_ptr_not_equal(box->table, MAP_FAILED);
 }
 
@@ -234,33 +240,50 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list args
 	return level == LIBBPF_WARN ? vfprintf(stderr, format, args) : 0;
 }
 
-struct box *box_open(const struct box_options *options)
+static void arm(struct box *box)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, run);
+	struct bpf_program *program = bpf_object__find_program_by_name(box->object, "natxdp_arm");
+
+	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(program), &run), 0);
+	assert_int_equal((int)run.retval, 0);
+}
+
+static uint32_t ifindex(const struct box *box, enum box_side side)
+{
+	return side == BOX_INSIDE ? box->inside_ifindex : box->outside_ifindex;
+}
+
+/* A test run of XDP names a receive queue only of an interface that has a program. */
+static void attach(struct box *box, bool attached)
+{
+	int i, fd, ret;
+
+	for (i = BOX_SINGLE; box->hook == HOOK_XDP && i <= BOX_OUTSIDE; i++) {
+		if (!bpf_program__autoload(box->program[i]))
+			continue;
+		fd = bpf_program__fd(box->program[i]);
+		ret = attached ? bpf_xdp_attach(ifindex(box, i), fd, 0, NULL) :
+				 bpf_xdp_detach(ifindex(box, i), 0, NULL);
+		assert_int_equal(ret, 0);
+	}
+}
+
+struct box *box_open(const struct box_options *options)
+{
 	struct box *box = calloc(1, sizeof(*box));
 
 	libbpf_set_print(quiet);
 	make_network();
+	box->hook = box_hook;
+	box->two_armed = options->two_armed;
 	box->cpus = libbpf_num_possible_cpus();
 	box->inside_ifindex = if_nametoindex("in0");
 	box->outside_ifindex = if_nametoindex("out0");
 	load(box, options);
 	fill(box, options);
-	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(box->bpf->progs.natxdp_arm), &run),
-			 0);
-	assert_int_equal((int)run.retval, 0);
-	/* attached, because a test run names a receive queue only of such an interface */
-	assert_int_equal(bpf_xdp_attach(box->outside_ifindex,
-					bpf_program__fd(options->two_armed ?
-								box->bpf->progs.natxdp_outside :
-								box->bpf->progs.natxdp_single),
-					0, NULL),
-			 0);
-	if (options->two_armed)
-		assert_int_equal(bpf_xdp_attach(box->inside_ifindex,
-						bpf_program__fd(box->bpf->progs.natxdp_inside), 0,
-						NULL),
-				 0);
+	arm(box);
+	attach(box, true);
 	return box;
 }
 
@@ -271,7 +294,7 @@ static void counters(struct box *box, struct natxdp_counters *sum)
 	unsigned int i;
 	int c;
 
-	assert_int_equal(bpf_map__lookup_elem(box->bpf->maps.counters, &zero, sizeof(zero), cpu,
+	assert_int_equal(bpf_map__lookup_elem(box_map(box, "counters"), &zero, sizeof(zero), cpu,
 					      box->cpus * sizeof(*cpu), 0),
 			 0);
 	memset(sum, 0, sizeof(*sum));
@@ -296,6 +319,11 @@ static bool verdict_fits(int reason, uint32_t verdict)
 #undef X
 	}
 	return false;
+}
+
+static bool is_reply(int reason)
+{
+	return verdict_fits(reason, XDP_TX) && !verdict_fits(reason, XDP_REDIRECT);
 }
 
 static unsigned int live_flows(struct box *box)
@@ -347,11 +375,9 @@ void box_close(struct box *box)
 
 void box_forget(struct box *box)
 {
-	bpf_xdp_detach(box->outside_ifindex, 0, NULL);
-	if (bpf_program__autoload(box->bpf->progs.natxdp_inside))
-		bpf_xdp_detach(box->inside_ifindex, 0, NULL);
+	attach(box, false);
 	munmap((void *)box->table, box->buckets * sizeof(*box->table));
-	natxdp_bpf__destroy(box->bpf);
+	bpf_object__close(box->object);
 	free(box);
 }
 
@@ -371,43 +397,61 @@ uint64_t box_reason(struct box *box, enum natxdp_reason reason)
 	return sum.packets[reason];
 }
 
-static struct bpf_program *program(struct box *box, enum box_side side)
+/* A verdict of TC as the one of XDP that does the same. A redirect may be either of two. */
+static uint32_t verdict_of_xdp(const struct box *box, uint32_t verdict)
 {
-	return side == BOX_SINGLE ? box->bpf->progs.natxdp_single :
-	       side == BOX_INSIDE ? box->bpf->progs.natxdp_inside :
-				    box->bpf->progs.natxdp_outside;
+	if (box->hook == HOOK_XDP)
+		return verdict;
+	switch ((int)verdict) {
+	case TC_ACT_UNSPEC:
+		return XDP_PASS;
+	case TC_ACT_SHOT:
+		return XDP_DROP;
+	case TC_ACT_REDIRECT:
+		return box->two_armed ? XDP_REDIRECT : XDP_TX;
+	}
+	return XDP_ABORTED;
+}
+
+/* Returns 0, or an error number below 0. */
+static int run_program(struct box *box, enum box_side side, struct bpf_test_run_opts *run)
+{
+	struct xdp_md md = { .data_end = run->data_size_in, .ingress_ifindex = ifindex(box, side) };
+	struct __sk_buff skb = { .ifindex = ifindex(box, side) };
+
+	run->ctx_in = box->hook == HOOK_XDP ? (void *)&md : (void *)&skb;
+	run->ctx_size_in = box->hook == HOOK_XDP ? sizeof(md) : sizeof(skb);
+	run->repeat = 1;
+	return bpf_prog_test_run_opts(bpf_program__fd(box->program[side]), run);
 }
 
 void box_run_raw(struct box *box, enum box_side side, const void *data, size_t len,
 		 struct output *out)
 {
-	struct xdp_md md = {
-		.data_end = len,
-		.ingress_ifindex = side == BOX_INSIDE ? box->inside_ifindex : box->outside_ifindex,
-	};
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = data, .data_size_in = len,
-		    .data_out = out->data, .data_size_out = sizeof(out->data), .ctx_in = &md,
-		    .ctx_size_in = sizeof(md), .repeat = 1);
+		    .data_out = out->data, .data_size_out = sizeof(out->data));
 	struct natxdp_counters before, after;
 	unsigned int i, rose = 0;
 
 	counters(box, &before);
-	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(program(box, side)), &run), 0);
+	assert_int_equal(run_program(box, side, &run), 0);
 	counters(box, &after);
-	out->verdict = run.retval;
-	assert_in_range(run.retval, XDP_DROP, XDP_REDIRECT);
-	box->frames[run.retval]++;
+	out->verdict = verdict_of_xdp(box, run.retval);
 	out->len = run.data_size_out;
 	out->sound = frame_parse(out->data, out->len, &out->f);
 	for (i = 0; i < NATXDP_REASON_COUNT; i++) {
-		rose += after.packets[i] - before.packets[i];
 		if (after.packets[i] == before.packets[i])
 			continue;
+		rose++;
 		out->reason = i;
 		out->bytes = after.bytes[i] - before.bytes[i];
 	}
 	if (rose != 1)
 		fail_msg("%u counters rose by a packet with verdict %u", rose, out->verdict);
+	if (out->verdict == XDP_REDIRECT && is_reply(out->reason))
+		out->verdict = XDP_TX;
+	assert_in_range(out->verdict, XDP_DROP, XDP_REDIRECT);
+	box->frames[out->verdict]++;
 	if (!verdict_fits(out->reason, out->verdict))
 		fail_msg("reason %d, and verdict %u", out->reason, out->verdict);
 }
@@ -429,18 +473,24 @@ uint32_t box_run_fast(struct box *box, const struct frame *f)
 {
 	uint8_t data[FRAME_MAX];
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = data, .repeat = 1);
+	uint32_t verdict;
 
 	run.data_size_in = frame_build(f, data);
-	if (bpf_prog_test_run_opts(bpf_program__fd(box->bpf->progs.natxdp_single), &run) ||
-	    run.retval > XDP_REDIRECT)
+	if (bpf_prog_test_run_opts(bpf_program__fd(box->program[BOX_SINGLE]), &run))
 		return XDP_ABORTED;
-	__sync_fetch_and_add(&box->frames[run.retval], 1);
-	return run.retval;
+	verdict = verdict_of_xdp(box, run.retval);
+	__sync_fetch_and_add(&box->frames[verdict], 1);
+	return verdict;
 }
 
-struct natxdp_bpf *box_bpf(struct box *box)
+struct bpf_object *box_object(struct box *box)
 {
-	return box->bpf;
+	return box->object;
+}
+
+struct bpf_map *box_map(struct box *box, const char *name)
+{
+	return bpf_object__find_map_by_name(box->object, name);
 }
 
 const struct natxdp_bucket *box_table(struct box *box, unsigned int *buckets)

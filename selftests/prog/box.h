@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * A NAT box for frames: the shipped programs in a network namespace of their
- * own, run by BPF_PROG_TEST_RUN. Nothing of the loader is used.
+ * own, run by BPF_PROG_TEST_RUN. Of the loader nothing is used but the opening
+ * of the object.
  *
  *   inside 10.0.0.0/8            +-----+  outside, external address 203.0.113.1
  *   host 10.77.0.2 --- in0 ------| box |------ out0 --- router 203.0.113.254
@@ -17,6 +18,20 @@
 #include <natxdp/reasons.h>
 
 #include "frame.h"
+#include "hook.h"
+
+struct bpf_map;
+struct bpf_object;
+struct CMUnitTest;
+
+/* At which hook the boxes look that are opened from now on. */
+extern enum hook box_hook;
+
+/*
+ * Runs a group of tests at XDP, and again at TC under names that end in
+ * _at_tc. A verdict of TC is given as the one of XDP that does the same.
+ */
+int box_run_both(const char *group, const struct CMUnitTest *tests, size_t count);
 
 enum box_side { BOX_SINGLE, BOX_INSIDE, BOX_OUTSIDE };
 
@@ -78,7 +93,8 @@ uint64_t box_event(struct box *box, enum natxdp_event event);
 uint64_t box_reason(struct box *box, enum natxdp_reason reason);
 
 /* The maps, for what has no function here. */
-struct natxdp_bpf *box_bpf(struct box *box);
+struct bpf_object *box_object(struct box *box);
+struct bpf_map *box_map(struct box *box, const char *name);
 const struct natxdp_bucket *box_table(struct box *box, unsigned int *buckets);
 
 /* So many of @full repetitions as NATXDP_TEST_EFFORT asks for, in percent: for emulated machines. */

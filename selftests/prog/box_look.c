@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +12,8 @@
 #include <cmocka.h>
 
 #include "box.h"
+
+enum hook box_hook = HOOK_XDP;
 
 static double now(void)
 {
@@ -66,6 +69,8 @@ unsigned int box_effort(unsigned int full)
 {
 	const char *percent = getenv("NATXDP_TEST_EFFORT");
 
+	if (box_hook == HOOK_TC) /* the arithmetic is that of XDP */
+		full /= 8;
 	return percent ? full * strtoul(percent, NULL, 10) / 100 : full;
 }
 
@@ -90,4 +95,25 @@ void box_next_tick(void)
 	/* two: the data plane's clock is coarse and lags by some milliseconds */
 	while ((uint32_t)(now() * 1e9 / (1 << NATXDP_TICK_SHIFT)) < start + 2)
 		usleep(1000);
+}
+
+int box_run_both(const char *group, const struct CMUnitTest *tests, size_t count)
+{
+	struct CMUnitTest *at_tc = calloc(count, sizeof(*at_tc));
+	char(*names)[96] = calloc(count, sizeof(*names));
+	int failed;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		snprintf(names[i], sizeof(*names), "%s_at_tc", tests[i].name);
+		at_tc[i] = tests[i];
+		at_tc[i].name = names[i];
+	}
+	failed = _cmocka_run_group_tests(group, tests, count, NULL, NULL);
+	box_hook = HOOK_TC;
+	failed += _cmocka_run_group_tests(group, at_tc, count, NULL, NULL);
+	box_hook = HOOK_XDP;
+	free(at_tc);
+	free(names);
+	return failed;
 }

@@ -12,8 +12,6 @@
 
 #include <natxdp/event.h>
 
-#include "natxdp.skel.h"
-
 enum { PAGES = 4 };
 
 /* Is what the event says of the fragment what the fragment says? */
@@ -42,8 +40,8 @@ static void take(void *ctx, int cpu, void *data, __u32 size)
 void held_open(struct held *h, struct box *box)
 {
 	memset(h, 0, sizeof(*h));
-	h->buffer = perf_buffer__new(bpf_map__fd(box_bpf(box)->maps.held_frags), PAGES, take, NULL,
-				     h, NULL);
+	h->buffer = perf_buffer__new(bpf_map__fd(box_map(box, "held_frags")), PAGES, take, NULL, h,
+				     NULL);
 	assert_non_null(h->buffer);
 }
 

@@ -12,21 +12,20 @@
 
 #include "block.h"
 #include "nat.h"
-#include "natxdp.skel.h"
 
 /* A full range is remembered for so long (ports.bpf.h), also when flows are ended. */
 enum { PORT_FULL_US = 170000 };
 
 static void open_nat(struct box *box, struct nat *nat)
 {
-	struct bpf_object *object = box_bpf(box)->obj;
+	struct bpf_object *object = box_object(box);
 	uint32_t zero = 0;
 	int i;
 
 	nat_init(nat);
 	for (i = 0; i < NAT_MAPS; i++)
 		nat->map[i] = bpf_object__find_map_fd_by_name(object, nat_map_names[i]);
-	assert_int_equal(bpf_map__lookup_elem(box_bpf(box)->maps.config, &zero, sizeof(zero),
+	assert_int_equal(bpf_map__lookup_elem(box_map(box, "config"), &zero, sizeof(zero),
 					      &nat->config, sizeof(nat->config), 0),
 			 0);
 }
@@ -53,7 +52,7 @@ void operator_drains(struct box *box, struct model *m, struct traffic *t)
 {
 	uint32_t index = traffic_random(t, m->options.externals ? m->options.externals : 1);
 	struct natxdp_pool pool;
-	struct bpf_map *map = box_bpf(box)->maps.ext_pool;
+	struct bpf_map *map = box_map(box, "ext_pool");
 
 	m->draining ^= 1ull << index;
 	assert_int_equal(bpf_map__lookup_elem(map, &index, sizeof(index), &pool, sizeof(pool), 0),

@@ -93,7 +93,7 @@ static void test_counters_of_2(void **state)
 	(void)state;
 	nat_init(&from);
 	nat_init(&to);
-	to.skeleton = box_bpf(box);
+	to.object = box_object(box);
 	from.map[NAT_MAP_counters] = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "counters", 4,
 						    WORDS_2 * sizeof(*raw), 1, NULL);
 	counters = abi_counters_new(&from, &to);

@@ -15,7 +15,6 @@
 #include <natxdp/bring.h>
 
 #include "box.h"
-#include "natxdp.skel.h"
 #include "table.h"
 
 #define HOST "10.77.0.2"
@@ -62,9 +61,11 @@ static struct natxdp_bring bring(struct box *box, struct box *before, bool end)
 	box_table(before, &buckets);
 	for (io.first = 0; io.first < buckets * NATXDP_WAYS; io.first += NATXDP_BRING_SLOTS) {
 		io.count = NATXDP_BRING_SLOTS;
-		assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(
-								box_bpf(box)->progs.natxdp_bring),
-							&run),
+		assert_int_equal(bpf_prog_test_run_opts(
+					 bpf_program__fd(
+						 bpf_object__find_program_by_name(box_object(box),
+										  "natxdp_bring")),
+					 &run),
 				 0);
 		assert_int_equal(run.retval, XDP_PASS);
 		sum.brought += io.brought;

@@ -222,7 +222,8 @@ static void test_raw(void **state)
 	box_run_raw(box, BOX_OUTSIDE, data, len, &out);
 	assert_int_equal(out.reason, NATXDP_PASS_NOT_IPV4);
 
-	for (cut = 14; cut < len; cut++) { /* shorter than its total length says */
+	/* a test run of TC takes no IPv4 without a whole header */
+	for (cut = box_hook == HOOK_TC ? 34 : 14; cut < len; cut++) { /* shorter than it says */
 		frame_build(&f, data);
 		box_run_raw(box, BOX_INSIDE, data, cut, &out);
 		assert_int_equal(out.reason, NATXDP_DROP_MALFORMED);
@@ -274,5 +275,5 @@ int main(void)
 		cmocka_unit_test(test_inactive),
 	};
 
-	return cmocka_run_group_tests_name("prog/classify", tests, NULL, NULL);
+	return box_run_both("prog/classify", tests, sizeof(tests) / sizeof(*tests));
 }

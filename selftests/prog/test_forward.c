@@ -219,5 +219,5 @@ int main(void)
 		cmocka_unit_test(test_every_checksum),
 	};
 
-	return cmocka_run_group_tests_name("prog/forward", tests, NULL, NULL);
+	return box_run_both("prog/forward", tests, sizeof(tests) / sizeof(*tests));
 }

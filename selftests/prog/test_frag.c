@@ -272,5 +272,5 @@ int main(void)
 		cmocka_unit_test(test_host),
 	};
 
-	return cmocka_run_group_tests_name("prog/frag", tests, NULL, NULL);
+	return box_run_both("prog/frag", tests, sizeof(tests) / sizeof(*tests));
 }

@@ -15,7 +15,6 @@
 #include <cmocka.h>
 
 #include "box.h"
-#include "natxdp.skel.h"
 
 /* 203.0.113.1 and .2 are of this zone, .3 and .4 of the zone whose hosts are in 10.88.0.0/16. */
 enum { OWN = 2, FOREIGN = 2, HOSTS = 60, GROUP = 3 };
@@ -29,12 +28,12 @@ static void set_pool(struct box *box, uint32_t index, uint32_t group, uint32_t f
 {
 	struct natxdp_pool pool;
 
-	assert_int_equal(bpf_map__lookup_elem(box_bpf(box)->maps.ext_pool, &index, sizeof(index),
+	assert_int_equal(bpf_map__lookup_elem(box_map(box, "ext_pool"), &index, sizeof(index),
 					      &pool, sizeof(pool), 0),
 			 0);
 	pool.group = group;
 	pool.flags = flags;
-	assert_int_equal(bpf_map__update_elem(box_bpf(box)->maps.ext_pool, &index, sizeof(index),
+	assert_int_equal(bpf_map__update_elem(box_map(box, "ext_pool"), &index, sizeof(index),
 					      &pool, sizeof(pool), BPF_ANY),
 			 0);
 }
@@ -52,8 +51,8 @@ static struct box *open_groups(void)
 	struct box *box = box_open(&options);
 	uint32_t group = GROUP;
 
-	assert_int_equal(bpf_map__update_elem(box_bpf(box)->maps.inside_nets, &prefix,
-					      sizeof(prefix), &group, sizeof(group), BPF_ANY),
+	assert_int_equal(bpf_map__update_elem(box_map(box, "inside_nets"), &prefix, sizeof(prefix),
+					      &group, sizeof(group), BPF_ANY),
 			 0);
 	for (unsigned int i = 0; i < OWN; i++)
 		set_pool(box, i, 0, 0);

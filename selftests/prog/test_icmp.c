@@ -362,5 +362,5 @@ int main(void)
 		cmocka_unit_test(test_too_big), cmocka_unit_test(test_no_port),
 	};
 
-	return cmocka_run_group_tests_name("prog/icmp", tests, NULL, NULL);
+	return box_run_both("prog/icmp", tests, sizeof(tests) / sizeof(*tests));
 }

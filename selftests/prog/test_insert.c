@@ -15,7 +15,6 @@
 
 #include "box.h"
 #include "insert.h"
-#include "natxdp.skel.h"
 #include "table.h"
 
 #define HOST "10.77.0.2"
@@ -64,7 +63,9 @@ static unsigned int take(struct box *box, struct natxdp_insertion *items, unsign
 
 static int give(struct box *box, struct natxdp_insertion *items, unsigned int count)
 {
-	return insert_flows(bpf_program__fd(box_bpf(box)->progs.natxdp_insert), items, count);
+	return insert_flows(bpf_program__fd(bpf_object__find_program_by_name(box_object(box),
+									     "natxdp_insert")),
+			    items, count);
 }
 
 static void give_all(struct box *box, struct natxdp_insertion *items, unsigned int count)
@@ -356,9 +357,9 @@ static void test_ours(void **state)
 	assert_int_equal(give_one(box, theirs, NATXDP_INSERT_REPLACE), -EEXIST);
 	assert_true(is_there(box, &item));
 	index = item.out.pool;
-	bpf_map_lookup_elem(bpf_map__fd(box_bpf(box)->maps.ext_pool), &index, &pool);
+	bpf_map_lookup_elem(bpf_map__fd(box_map(box, "ext_pool")), &index, &pool);
 	pool.flags |= NATXDP_POOL_STANDBY;
-	bpf_map_update_elem(bpf_map__fd(box_bpf(box)->maps.ext_pool), &index, &pool, 0);
+	bpf_map_update_elem(bpf_map__fd(box_map(box, "ext_pool")), &index, &pool, 0);
 	assert_int_equal(give_one(box, theirs, NATXDP_INSERT_REPLACE), NATXDP_INSERT_DONE);
 	assert_true(is_there(box, &theirs));
 	box_close(box);

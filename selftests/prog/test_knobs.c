@@ -12,7 +12,6 @@
 #include <cmocka.h>
 
 #include "box.h"
-#include "natxdp.skel.h"
 
 #define HOST "10.77.0.2"
 #define SERVER "198.51.100.7"
@@ -21,7 +20,7 @@ static void get_config(struct box *box, struct natxdp_config *cfg)
 {
 	uint32_t zero = 0;
 
-	assert_int_equal(bpf_map__lookup_elem(box_bpf(box)->maps.config, &zero, sizeof(zero), cfg,
+	assert_int_equal(bpf_map__lookup_elem(box_map(box, "config"), &zero, sizeof(zero), cfg,
 					      sizeof(*cfg), 0),
 			 0);
 }
@@ -30,7 +29,7 @@ static void set_config(struct box *box, const struct natxdp_config *cfg)
 {
 	uint32_t zero = 0;
 
-	assert_int_equal(bpf_map__update_elem(box_bpf(box)->maps.config, &zero, sizeof(zero), cfg,
+	assert_int_equal(bpf_map__update_elem(box_map(box, "config"), &zero, sizeof(zero), cfg,
 					      sizeof(*cfg), BPF_ANY),
 			 0);
 }

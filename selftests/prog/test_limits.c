@@ -14,7 +14,6 @@
 #include <cmocka.h>
 
 #include "box.h"
-#include "natxdp.skel.h"
 
 #define HOST "10.77.0.2"
 #define OTHER "10.77.0.3"
@@ -145,7 +144,7 @@ static void test_too_many_hosts(void **state)
 	assert_int_equal(out.reason, NATXDP_OUT_FORWARDED);
 	for (unsigned int i = 1; i < NATXDP_HOSTS_MAX; i++) {
 		key = htonl(addr("10.100.0.0") + i);
-		assert_int_equal(bpf_map__update_elem(box_bpf(box)->maps.hosts, &key, sizeof(key),
+		assert_int_equal(bpf_map__update_elem(box_map(box, "hosts"), &key, sizeof(key),
 						      &host, sizeof(host), BPF_ANY),
 				 0);
 	}
@@ -174,8 +173,8 @@ static void test_block(void **state)
 	in = datagram("198.51.100.99", 53);
 	in.daddr = out.f.saddr;
 	in.dport = out.f.sport;
-	assert_int_equal(bpf_map__update_elem(box_bpf(box)->maps.blocked, &host, sizeof(host),
-					      &when, sizeof(when), BPF_ANY),
+	assert_int_equal(bpf_map__update_elem(box_map(box, "blocked"), &host, sizeof(host), &when,
+					      sizeof(when), BPF_ANY),
 			 0);
 	f = datagram(HOST, 1001);
 	box_run(box, BOX_SINGLE, &f, &out);
@@ -185,7 +184,7 @@ static void test_block(void **state)
 	f = datagram(OTHER, 1001);
 	box_run(box, BOX_SINGLE, &f, &out);
 	assert_int_equal(out.reason, NATXDP_OUT_FORWARDED);
-	bpf_map__delete_elem(box_bpf(box)->maps.blocked, &host, sizeof(host), 0);
+	bpf_map__delete_elem(box_map(box, "blocked"), &host, sizeof(host), 0);
 	f = datagram(HOST, 1001);
 	box_run(box, BOX_SINGLE, &f, &out);
 	assert_int_equal(out.reason, NATXDP_OUT_FORWARDED);

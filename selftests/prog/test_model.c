@@ -24,7 +24,6 @@
 #include "box.h"
 #include "forecast.h"
 #include "held.h"
-#include "natxdp.skel.h"
 #include "operator.h"
 #include "scenario.h"
 #include "traffic.h"

@@ -98,5 +98,5 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_clamp) };
 
-	return cmocka_run_group_tests_name("prog/mss", tests, NULL, NULL);
+	return box_run_both("prog/mss", tests, sizeof(tests) / sizeof(*tests));
 }

@@ -14,7 +14,6 @@
 #include <cmocka.h>
 
 #include "box.h"
-#include "natxdp.skel.h"
 
 #define SERVER "198.51.100.7"
 
@@ -334,8 +333,8 @@ static void test_draining(void **state)
 		on_draining += external[i] == addr("203.0.113.1");
 	}
 	assert_in_range(on_draining, 1, 31);
-	assert_int_equal(bpf_map__update_elem(box_bpf(box)->maps.ext_pool, &zero, sizeof(zero),
-					      &pool, sizeof(pool), BPF_ANY),
+	assert_int_equal(bpf_map__update_elem(box_map(box, "ext_pool"), &zero, sizeof(zero), &pool,
+					      sizeof(pool), BPF_ANY),
 			 0);
 	for (i = 0; i < 32; i++) {
 		f = datagram(i, 2000);

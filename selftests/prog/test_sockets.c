@@ -466,5 +466,5 @@ int main(void)
 		cmocka_unit_test(test_errors_about_sockets),
 	};
 
-	return cmocka_run_group_tests_name("prog/sockets", tests, NULL, NULL);
+	return box_run_both("prog/sockets", tests, sizeof(tests) / sizeof(*tests));
 }

@@ -16,7 +16,6 @@
 #include <cmocka.h>
 
 #include "box.h"
-#include "natxdp.skel.h"
 
 #define SERVER "198.51.100.7"
 

@@ -288,5 +288,5 @@ int main(void)
 		cmocka_unit_test(test_refresh),
 	};
 
-	return cmocka_run_group_tests_name("prog/tcp", tests, NULL, NULL);
+	return box_run_both("prog/tcp", tests, sizeof(tests) / sizeof(*tests));
 }

@@ -14,7 +14,7 @@
 #include <cjson/cJSON.h>
 
 #include "geometry.h"
-#include "natxdp.skel.h"
+#include "hook.h"
 
 enum { LOG_SIZE = 1 << 20, LOG_STATS = 4 /* BPF_LOG_STATS of the kernel */ };
 
@@ -32,20 +32,17 @@ static void die(const char *what)
 	exit(1);
 }
 
-static struct natxdp_bpf *open_programs(void)
+static struct bpf_object *open_programs(void)
 {
-	struct natxdp_bpf *bpf = natxdp_bpf__open();
 	struct natxdp_geometry geometry;
+	struct bpf_object *bpf;
 
-	if (!bpf)
-		die("open");
 	geometry_size(&geometry, 16384);
 	if (geometry_draw_key(&geometry))
 		die("getrandom");
-	bpf->rodata->geometry = geometry;
-	bpf_map__set_max_entries(bpf->maps.flow_table, geometry_buckets(&geometry));
-	bpf_map__set_max_entries(bpf->maps.flow_tags, geometry.groups);
-	bpf_map__set_max_entries(bpf->maps.flow_due, geometry.groups);
+	bpf = hook_open(HOOK_XDP, &geometry);
+	if (!bpf)
+		die("open");
 	return bpf;
 }
 
@@ -57,13 +54,13 @@ static double number_after(const char *log, const char *word)
 	return at ? strtod(at + strlen(word), NULL) : 0;
 }
 
-static void add_programs(struct natxdp_bpf *bpf, cJSON *list)
+static void add_programs(struct bpf_object *bpf, cJSON *list)
 {
 	struct bpf_program *program;
 	cJSON *entry;
 	size_t size;
 
-	bpf_object__for_each_program(program, bpf->obj)
+	bpf_object__for_each_program(program, bpf)
 	{
 		const char *log = bpf_program__log_buf(program, &size);
 
@@ -80,30 +77,30 @@ static void add_programs(struct natxdp_bpf *bpf, cJSON *list)
 /* Without logging, as the loader does it. */
 static double load_ms(void)
 {
-	struct natxdp_bpf *bpf = open_programs();
+	struct bpf_object *bpf = open_programs();
 	double start = now_ms();
 
-	if (natxdp_bpf__load(bpf))
+	if (bpf_object__load(bpf))
 		die("load");
 	start = now_ms() - start;
-	natxdp_bpf__destroy(bpf);
+	bpf_object__close(bpf);
 	return start;
 }
 
 int main(void)
 {
-	struct natxdp_bpf *bpf = open_programs();
+	struct bpf_object *bpf = open_programs();
 	cJSON *object = cJSON_CreateObject();
 	struct bpf_program *program;
 	struct utsname kernel;
 	char *text;
 
-	bpf_object__for_each_program(program, bpf->obj)
+	bpf_object__for_each_program(program, bpf)
 	{
 		bpf_program__set_log_level(program, LOG_STATS);
 		bpf_program__set_log_buf(program, calloc(1, LOG_SIZE), LOG_SIZE);
 	}
-	if (natxdp_bpf__load(bpf))
+	if (bpf_object__load(bpf))
 		die("load");
 	uname(&kernel);
 	cJSON_AddStringToObject(object, "kernel", kernel.release);
