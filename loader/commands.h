@@ -14,6 +14,7 @@ int cmd_unload(int argc, char **argv, struct err *err);
 int cmd_status(int argc, char **argv, struct err *err);
 int cmd_flows(int argc, char **argv, struct err *err);
 int cmd_stats(int argc, char **argv, struct err *err);
+int cmd_top(int argc, char **argv, struct err *err);
 int cmd_pools(int argc, char **argv, struct err *err);
 int cmd_block(int argc, char **argv, struct err *err);
 int cmd_verify(int argc, char **argv, struct err *err);

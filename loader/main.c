@@ -26,6 +26,7 @@ static const struct command {
 	{ "check", cmd_check, "IFACE [options]", "what is missing before it can be loaded" },
 	{ "status", cmd_status, "", "what is loaded, and is it well" },
 	{ "flows", cmd_flows, "[filters]", "the flows, one a line" },
+	{ "top", cmd_top, "[--once]", "who moves the most bytes now" },
 	{ "stats", cmd_stats, "[--all]", "what became of the packets" },
 	{ "pools", cmd_pools, "[drain|undrain ADDR]", "the external addresses, and how full" },
 	{ "block", cmd_block, "add|del ADDR | list", "inside addresses that may not use it" },

@@ -6,8 +6,8 @@
  * inherits its weight: so no weight is too low, and `error` says by how much
  * it may be too high.
  */
-#ifndef NATXDP_AGENT_SKETCH_H
-#define NATXDP_AGENT_SKETCH_H
+#ifndef NATXDP_SKETCH_H
+#define NATXDP_SKETCH_H
 
 #include <stdint.h>
 

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "scan.h"
-
 /* 4 bytes a slot instead of 8: what a flow has moved, in units that wrap after 256 GiB. */
 enum { UNIT_SHIFT = 6 };
 
@@ -83,13 +81,20 @@ unsigned int talkers_top(const struct talkers *t, enum talker_kind kind, struct 
 	return sketch_top(&t->sketch[kind], top, max);
 }
 
+static const char *proto_name(uint8_t proto)
+{
+	return proto == IPPROTO_TCP  ? "tcp" :
+	       proto == IPPROTO_UDP  ? "udp" :
+	       proto == IPPROTO_ICMP ? "icmp" :
+				       "other";
+}
+
 void talkers_name(enum talker_kind kind, uint64_t key, char name[TALKER_NAME_MAX])
 {
 	struct in_addr addr = { .s_addr = (uint32_t)key };
 
 	if (kind == TALKER_PORT)
-		snprintf(name, TALKER_NAME_MAX, "%s/%u",
-			 scan_proto_names[scan_proto_of(key >> 16 & 0xff)],
+		snprintf(name, TALKER_NAME_MAX, "%s/%u", proto_name(key >> 16 & 0xff),
 			 (unsigned int)(key & 0xffff));
 	else
 		inet_ntop(AF_INET, &addr, name, TALKER_NAME_MAX);

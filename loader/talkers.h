@@ -3,8 +3,8 @@
  * Who moves the most bytes: by inside address, by destination, and by protocol
  * and port of the destination. Fed flow by flow while the table is walked.
  */
-#ifndef NATXDP_AGENT_TALKERS_H
-#define NATXDP_AGENT_TALKERS_H
+#ifndef NATXDP_TALKERS_H
+#define NATXDP_TALKERS_H
 
 #include <stdint.h>
 
