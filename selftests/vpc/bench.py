@@ -68,7 +68,8 @@ def measure(results: dict, names: list[str], options: argparse.Namespace) -> Non
     with Fleet(nodes=nodes) as vpc:
         vpc.cloud.api, vpc.cloud.propagation = options.api, options.propagation
         vpc.power_on()
-        traffic = scenario.Traffic(vpc, "a", options.connections, interval=options.interval)
+        interval = options.interval or max(500, options.connections * 1000 // 6250)
+        traffic = scenario.Traffic(vpc, "a", options.connections, interval=interval)
         while names:
             name = names.pop(0)
             run = once(vpc, traffic, FAILURES[name])
@@ -125,7 +126,8 @@ def main() -> int:
     parser.add_argument("failures", nargs="*", help=f"of {', '.join(FAILURES)} (all)")
     parser.add_argument("--runs", type=int, default=30, help="of each (30)")
     parser.add_argument("--connections", type=int, default=300, help="in all zones (300)")
-    parser.add_argument("--interval", type=int, default=500, help="ms between messages (500)")
+    parser.add_argument("--interval", type=int, help="ms between messages of a connection "
+                        "(500, or so that there are 6,250 a second)")
     parser.add_argument("--api", type=float, default=0, help="seconds of an API call (0)")
     parser.add_argument("--propagation", type=float, default=0, help="seconds until it acts (0)")
     parser.add_argument("--anew", action="store_true", help="forget the runs so far")
