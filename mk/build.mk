@@ -93,7 +93,8 @@ tests: $(TEST_SKELETONS) $(UNIT_PROGRAMS) $(PROG_PROGRAMS) $(NET_PROGRAMS) $(VM_
 		build/lambda/x86_64/bootstrap
 	@:
 units: $(UNIT_PROGRAMS)
-	@NATXDP_BUILD=$(CURDIR)/$(OUT) NATXDP_EMULATOR="$(EMULATOR)" selftests/run unit
+	@NATXDP_BUILD=$(CURDIR)/$(OUT) NATXDP_EMULATOR="$(EMULATOR)" selftests/run \
+		$(patsubst $(OUT)/selftests/%,%,$(UNIT_PROGRAMS))
 vpctools: $(TEST_SKELETONS) $(VPC_PROGRAMS) $(addprefix $(OUT)/selftests/net/,xdp_pass udp_echo)
 	@:
 benches: $(TEST_SKELETONS) $(BENCH_PROGRAMS)
