@@ -133,6 +133,14 @@ static __always_inline __u32 pool_group(const struct natxdp_config *cfg, __be32 
 	return group ? *group : 0;
 }
 
+/* Of an inside host; @salt is 0 where it is to keep its address. */
+static __always_inline __u32 pool_hash(__be32 inside, __u32 salt)
+{
+	struct natxdp_key seed = { .saddr = inside, .daddr = salt };
+
+	return port_hash(&seed) >> 32;
+}
+
 struct pool_choice {
 	__u32 group, members, nth, at;
 };
@@ -160,12 +168,18 @@ static __always_inline __u32 pool_members(struct pool_choice *choice, __u32 coun
  * count: so an address that becomes active for others changes nothing for a host. Returns an
  * index, or -1 if there are no more.
  */
-__noinline int pool_candidate(__u32 hash, __u32 group, __u32 n)
+__noinline int pool_candidate(__be32 inside, __u32 salt, __u32 n)
 {
-	struct pool_choice choice = { .group = group };
 	struct natxdp_config *cfg = config_get();
-	__u32 count = cfg ? cfg->pool_count : 0, members;
+	struct pool_choice choice = {};
+	__u32 count, members, group, hash;
 
+	if (!cfg)
+		return -1;
+	count = cfg->pool_count;
+	hash = pool_hash(inside, salt);
+	group = pool_group(cfg, inside);
+	choice.group = group;
 	if (group == POOL_ANY)
 		return n < count ? (hash % count + n) % count : -1;
 	members = pool_members(&choice, count);
@@ -193,21 +207,18 @@ __noinline int pool_candidate(__u32 hash, __u32 group, __u32 n)
 __noinline int pair_allocate(hook_ctx *ctx, struct pair *p)
 {
 	struct natxdp_config *cfg = config_get();
-	struct natxdp_key seed = {};
-	__u32 i, group, hash;
+	__u32 i, salt = 0;
 	int index;
 
 	if (!p || !cfg)
 		return -EINVAL;
-	seed.saddr = p->out.key.saddr;
 	if (cfg->features & NATXDP_POOLING_ARBITRARY)
-		seed.daddr = bpf_get_prandom_u32();
-	hash = port_hash(&seed) >> 32;
-	group = pool_group(cfg, seed.saddr);
+		salt = bpf_get_prandom_u32();
 	p->search.tried = 0;
 	p->search.slot = -EEXIST;
 	for (i = 0; i < NATXDP_POOL_MAX; i++) {
-		index = pool_candidate(hash, group, i);
+		/* a function of its own: the stack is short below here */
+		index = pool_candidate(p->out.key.saddr, salt, i);
 		if (index < 0)
 			break;
 		port_claim(ctx, &p->search, index);
