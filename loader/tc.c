@@ -169,7 +169,7 @@ void tc_detach(const char *pin_dir, uint32_t ifindex)
 static bool uses(uint32_t program, uint32_t map)
 {
 	struct bpf_prog_info info = { 0 };
-	uint32_t maps[MAPS_MAX];
+	uint32_t maps[MAPS_MAX] = { 0 };
 	__u32 size = sizeof(info);
 	int fd = bpf_prog_get_fd_by_id(program), ret;
 
