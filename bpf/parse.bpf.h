@@ -151,12 +151,20 @@ static __always_inline void parse_segments(hook_ctx *ctx, struct packet *pkt,
 					   const struct natxdp_key *key)
 {
 	__u32 size = hook_segment_size(ctx), headers = pkt->len - pkt->l4_len, data;
+	struct tcphdr *tcp = pkt->l4;
+	void *end = pkt->end;
 
 	if (!size)
 		return;
-	if (pkt->kind == PACKET_PORTS)
-		headers += key->proto == IPPROTO_TCP ? ((struct tcphdr *)pkt->l4)->doff * 4 :
-						       sizeof(struct udphdr);
+	if (pkt->kind == PACKET_PORTS && key->proto == IPPROTO_TCP) {
+		/* parse_l4() has seen to it, which Linux 6.1 has forgotten here */
+		asm volatile("" : "+r"(end));
+		if ((void *)(tcp + 1) > end)
+			return;
+		headers += tcp->doff * 4;
+	} else if (pkt->kind == PACKET_PORTS) {
+		headers += sizeof(struct udphdr);
+	}
 	data = pkt->len > headers ? pkt->len - headers : 0;
 	if (data <= size)
 		return;

@@ -356,6 +356,7 @@ int bring_down(const char *pin_dir, bool *sysctls_left, struct err *err)
 	nat_deactivate_pinned(pin_dir, PINS_MAPS);
 	nat_deactivate_pinned(pin_dir, PINS_NEXT);
 	watcher_stop(pin_dir);
+	watcher_forget(pin_dir);
 	pins_each(pin_dir, "links", detach, NULL);
 	leave_all(pin_dir);
 	ret = nicfix_restore(pin_dir);

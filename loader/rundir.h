@@ -28,7 +28,7 @@ int rundir_make(void);
  * descriptor is closed, also by being killed. Refuses if it is taken for so long:
  * the watcher has it for moments, when the host changes.
  */
-enum { LOCK_PATIENCE_MS = 3000 };
+enum { LOCK_PATIENCE_MS = 15000 };
 
 int rundir_lock(const char *pin_dir, unsigned int patience_ms, struct err *err);
 

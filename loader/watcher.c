@@ -71,7 +71,8 @@ struct hold_counters *watcher_share_counters(const char *pin_dir)
 	int fd;
 
 	rundir_path(path, pin_dir, "held");
-	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	/* a watcher goes on counting where the one before it has stopped */
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return NULL;
 	if (!ftruncate(fd, sizeof(*counters)))
@@ -166,7 +167,13 @@ void watcher_stop(const char *pin_dir)
 	if (!watcher_pid(pin_dir)) {
 		rundir_path(path, pin_dir, "watch");
 		unlink(path);
-		rundir_path(path, pin_dir, "held");
-		unlink(path);
 	}
+}
+
+void watcher_forget(const char *pin_dir)
+{
+	char path[RUN_PATH_MAX];
+
+	rundir_path(path, pin_dir, "held");
+	unlink(path);
 }

@@ -21,6 +21,9 @@ int watcher_start(const char *pin_dir, struct err *err);
 /* Ends it and waits until it has ended. No watcher is no error. */
 void watcher_stop(const char *pin_dir);
 
+/* What watchers have counted goes when the NAT goes. */
+void watcher_forget(const char *pin_dir);
+
 /* Makes this process the watcher; the descriptor holds the lock. */
 int watcher_claim(const char *pin_dir, struct err *err);
 

@@ -192,14 +192,17 @@ def test_without_watcher_they_are_dropped_and_counted(any_lab: Lab) -> None:
 def test_upgraded_program_takes_them(any_lab: Lab) -> None:
     server = UdpServer(any_lab["s1"], PORT, lambda data: data[:1])
     cutter = outbound(any_lab)
-    pid = any_lab.box.status()["watcher"]["pid"]
+    pids = set()
     for number in (1, 2):
+        pid = any_lab.box.status()["watcher"]["pid"]
+        pids.add(pid)
         cutter.send(cutter.cut(payload_of(2))[::-1])
         wait_until(lambda: len(server.seen) == number, f"datagram {number} arrives")
         used = programs_of(pid)
         assert used == {link["program_id"] for link in any_lab.box.status()["interfaces"]}
-        any_lab.box.load("--no-watch")  # leaves the watcher that runs
-    assert any_lab.box.status()["watcher"]["pid"] == pid
+        any_lab.box.load("--no-watch")  # but a watcher that runs is followed by another
+    assert len(pids) == 2
+    assert held(any_lab)["sent_on"] == 2, "the second watcher goes on counting"
 
 
 def programs_of(pid: int) -> set[int]:
