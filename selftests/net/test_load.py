@@ -163,7 +163,6 @@ def test_another_program_is_left_alone(bare: Lab, dev: str) -> None:
 def test_fixed_settings_cannot_change_while_loaded(bare: Lab) -> None:
     bare.box.load()
     for arguments in (
-        bare.box.load_arguments("--max-flows", 1024),
         bare.box.load_arguments("--xdp-mode", "generic"),
         ["load", "eth0"],
     ):
