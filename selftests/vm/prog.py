@@ -20,7 +20,7 @@ import image  # noqa: E402
 from guest import Guest  # noqa: E402
 
 SKIP_STATUS = 4
-PROGRAM_SECONDS = 120
+PROGRAM_SECONDS = 240
 # Emulated, everything takes 10 to 20 times as long; another kernel fails early or not at all.
 EFFORT = 10  # percent of the repetitions
 # bring and insert have flows with time-outs of seconds, in which another program is verified.
