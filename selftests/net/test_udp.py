@@ -5,10 +5,11 @@ import json
 import os
 import shutil
 import socket
+from pathlib import Path
 
 import pytest
 from capture import Capture, assert_checksums
-from lab import Lab, wait_until
+from lab import Lab, Namespace, wait_until
 from probes import SO_NO_CHECK, UdpServer, echoed, udp_client
 
 PORT = 9000
@@ -108,7 +109,16 @@ def test_iperf3_loses_nothing(any_lab: Lab) -> None:
     )  # fmt: skip
     assert server.wait(5) == 0
     assert report["end"]["sum"]["packets"] > 5000
-    assert report["end"]["sum"]["lost_packets"] == 0
+    # a server that had to wait for a CPU has no room for what came meanwhile
+    assert report["end"]["sum"]["lost_packets"] == receive_errors(any_lab["s1"])
+
+
+def receive_errors(host: Namespace) -> int:
+    """Datagrams that arrived and found the buffer of their socket full."""
+    with host.entered():
+        rows = [line.split()[1:] for line in Path("/proc/thread-self/net/snmp").read_text().splitlines()
+                if line.startswith("Udp:")]  # fmt: skip
+    return int(dict(zip(*rows))["RcvbufErrors"])
 
 
 @pytest.mark.any_box
