@@ -6,6 +6,7 @@ from __future__ import annotations
 import subprocess
 
 from lab import wait_until
+from node import Node
 from vpc import Vpc
 
 READY_LIMIT = 60
@@ -35,9 +36,16 @@ class Fleet(Vpc):
         if self.failover(letter, "status")["zones"][node.zone.index]["owner"] == node.name:
             return
         try:
-            node.natxdp("failover", "to", node.name, node.zone.name)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"zone {letter} does not go home\n{self.explain()}") from None
+            # a move that is under way is waited for, as the command says
+            wait_until(lambda: self.is_moved(node), f"zone {letter} goes home", timeout)
+        except (TimeoutError, subprocess.TimeoutExpired) as error:
+            raise AssertionError(f"{error}\n{self.explain()}") from None
+
+    @staticmethod
+    def is_moved(node: Node) -> bool:
+        done = node.natxdp("failover", "to", node.name, node.zone.name, check=False)
+        assert not done.returncode or "being moved just now" in done.stderr, done
+        return not done.returncode
 
     def failover(self, letter: str, *arguments: object) -> dict:
         """`natxdp failover`, asked of a node."""
