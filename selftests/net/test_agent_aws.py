@@ -3,7 +3,7 @@
 
 An interval of the default minute is a second here, and all else in proportion.
 
-test-timeout: 300
+test-timeout: 600
 """
 
 import json

@@ -4,7 +4,7 @@
 NATXDP_TEST_LONG=1 makes it a million flows instead of 200,000, and two walks
 over the table instead of one.
 
-test-timeout: 240
+test-timeout: 600
 """
 
 import os

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 """natxdpd as a service: what it tells the service manager, HTTPS, files that turn over, deaths.
 
-test-timeout: 300
+test-timeout: 600
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 """Flow records say what the flows were, and none is lost without being counted.
 
-test-timeout: 300
+test-timeout: 600
 """
 
 import json

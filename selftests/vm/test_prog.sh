@@ -4,5 +4,5 @@
 # The prog ring on Linux 6.1, in a guest: one result for each of its tests, and
 # what the verifier of that kernel takes, in build/vm/verifier.json.
 # NATXDP_VM_FULL=1 leaves nothing out.
-# test-timeout: 900
+# test-timeout: 1200
 exec /usr/bin/python3 "$(dirname "$0")/prog.py"

@@ -6,7 +6,7 @@ one whose name stands in the lease, nothing goes back and forth, the zones of th
 no byte comes back that was not sent. How long it takes is measured by `make bench-ha`; the limit
 here only tells seconds from never, on any machine.
 
-test-timeout: 300
+test-timeout: 600
 """
 
 from __future__ import annotations
