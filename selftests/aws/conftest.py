@@ -12,7 +12,9 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import account  # noqa: E402
+import fleet  # noqa: E402
 from driver import Driver  # noqa: E402
+from function import Function  # noqa: E402
 from standin import StandIn  # noqa: E402
 
 
@@ -37,6 +39,27 @@ def start(standin):
     yield starter
     for driver in drivers:
         driver.stop()
+
+
+@pytest.fixture
+def nodes(standin):
+    """The world is a NAT of two nodes; what its documents do on them."""
+    standin.world.load(fleet.world())
+    return fleet.Nodes(standin)
+
+
+@pytest.fixture
+def function(standin, nodes):
+    """function(name, **environment) starts a Lambda function."""
+    started = []
+
+    def starter(name, **changes):
+        started.append(Function(name, standin, fleet.environment(**changes)))
+        return started[-1]
+
+    yield starter
+    for one in started:
+        one.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,36 +3,16 @@
 
 import json
 import re
-import threading
 import time
 
 import account
 import fleet
 import pytest
-from function import Failed, Function
+from function import Failed
 
 A, B = account.INSTANCES["a"], account.INSTANCES["b"]
 ENI = account.INTERFACES
 ZA, ZB = fleet.ZONE["a"], fleet.ZONE["b"]
-
-
-@pytest.fixture
-def nodes(standin):
-    standin.world.load(fleet.world())
-    return fleet.Nodes(standin)
-
-
-@pytest.fixture
-def function(standin, nodes):
-    started = []
-
-    def start(name, **changes):
-        started.append(Function(name, standin, fleet.environment(**changes)))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.close()
 
 
 def calls(standin, action):
@@ -200,7 +180,6 @@ def test_who_is_faster_has_it(function, standin):
     """Somebody raises the epoch between the reading and the claim."""
     dies(standin)
     lease(standin, owner=ZA, epoch=7, since=1, reason="first")
-    standin.world.hooks["DescribeInstances"].append(lambda params, result: None)
     seen = []
 
     def steal(params, result):

@@ -8,32 +8,12 @@ import time
 import account
 import fleet
 import pytest
-from function import Failed, Function
+from function import Failed
 from standin.web import Listener, Response
 
 A, B = account.INSTANCES["a"], account.INSTANCES["b"]
 REST = ["nat-health-probe", "nat-route-failover", "asg-lifecycle-handler", "eip-recover",
         "config-guard", "nat-probe-runner", "nat-janitor", "nat-isolate"]
-
-
-@pytest.fixture
-def nodes(standin):
-    standin.world.load(fleet.world())
-    return fleet.Nodes(standin)
-
-
-@pytest.fixture
-def function(standin, nodes):
-    """function(name, **environment) starts one."""
-    started = []
-
-    def start(name, **changes):
-        started.append(Function(name, standin, fleet.environment(**changes)))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.close()
 
 
 @pytest.fixture
@@ -89,7 +69,7 @@ def test_begins_quickly(function, standin):
         first = standin.calls()[0].time
         times.append(first - time.time() + time.monotonic() - run.started)
         standin.forget()
-    assert sorted(times)[3] < 0.25, times  # five times, on a machine that does other things too
+    assert sorted(times)[3] < 0.05, times  # 4 ms where nothing else runs
 
 
 # ---- nat-health-probe
