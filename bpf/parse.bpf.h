@@ -60,21 +60,15 @@ enum tcp_flag {
 
 /* A parsed frame. Pointers are into the frame and die with it. */
 struct packet {
+	hook_ctx *ctx;
 	struct ethhdr *eth;
 	struct iphdr *ip;
 	void *l4; /* the whole fixed header is there when kind is PACKET_PORTS */
 	void *end;
 	enum packet_kind kind;
-	__u32 len; /* IPv4 total length */
+	__u32 len; /* IPv4 total length; of the frame where there is no IPv4 */
 	__u32 l4_len;
-	/*
-	 * What the wire has of it: several packets where the kernel has merged
-	 * them, or not cut them yet (GRO, TSO). They share one header.
-	 */
-	__u32 packets;
-	__u32 bytes;   /* sum of their total lengths */
-	__u32 longest; /* total length of the longest */
-	enum hook_sum sum;
+	__u32 headers;	/* bytes of the headers that each segment of a merged packet has */
 	__u8 tcp_flags; /* of an echo reply TCP_ACK, for it answers too */
 	__u8 first;	/* fragment of a datagram; more of them follow */
 };
@@ -121,12 +115,14 @@ static __always_inline int parse_l4(struct packet *pkt, struct natxdp_key *key)
 		key->sport = tcp->source;
 		key->dport = tcp->dest;
 		pkt->tcp_flags = ((__u8 *)tcp)[13];
+		pkt->headers += tcp->doff * 4;
 		return PARSE_OK;
 	case IPPROTO_UDP:
 		if ((void *)(udp + 1) > end || pkt->l4_len < sizeof(*udp))
 			return NATXDP_DROP_MALFORMED;
 		key->sport = udp->source;
 		key->dport = udp->dest;
+		pkt->headers += sizeof(*udp);
 		return PARSE_OK;
 	case IPPROTO_ICMP:
 		if ((void *)(icmp + 1) > end || pkt->l4_len < sizeof(*icmp))
@@ -146,31 +142,32 @@ static __always_inline int parse_l4(struct packet *pkt, struct natxdp_key *key)
 	}
 }
 
-/* One frame may stand for several packets, which differ in their data alone. */
-static __always_inline void parse_segments(hook_ctx *ctx, struct packet *pkt,
-					   const struct natxdp_key *key)
+/*
+ * A frame stands for several packets of the wire where the kernel has merged
+ * them, or not cut them yet (GRO, TSO). They share one header. These are asked
+ * for where they are needed, because what is kept takes stack, of which there
+ * is little on Linux 6.1. After an answer was made of it, a frame is one packet.
+ */
+static __always_inline __u32 packet_count(const struct packet *pkt)
 {
-	__u32 size = hook_segment_size(ctx), headers = pkt->len - pkt->l4_len, data;
-	struct tcphdr *tcp = pkt->l4;
-	void *end = pkt->end;
+	__u32 size = hook_segment_size(pkt->ctx), headers = pkt->headers;
+	__u32 data = pkt->len > headers ? pkt->len - headers : 0;
 
-	if (!size)
-		return;
-	if (pkt->kind == PACKET_PORTS && key->proto == IPPROTO_TCP) {
-		/* parse_l4() has seen to it, which Linux 6.1 has forgotten here */
-		asm volatile("" : "+r"(end));
-		if ((void *)(tcp + 1) > end)
-			return;
-		headers += tcp->doff * 4;
-	} else if (pkt->kind == PACKET_PORTS) {
-		headers += sizeof(struct udphdr);
-	}
-	data = pkt->len > headers ? pkt->len - headers : 0;
-	if (data <= size)
-		return;
-	pkt->packets = (data + size - 1) / size;
-	pkt->bytes += (pkt->packets - 1) * headers;
-	pkt->longest = headers + size;
+	return size && data > size ? (data + size - 1) / size : 1;
+}
+
+/* Sum of their total lengths. */
+static __always_inline __u32 packet_bytes(const struct packet *pkt)
+{
+	return pkt->len + (packet_count(pkt) - 1) * pkt->headers;
+}
+
+/* Total length of the longest. */
+static __always_inline __u32 packet_longest(const struct packet *pkt)
+{
+	__u32 longest = pkt->headers + hook_segment_size(pkt->ctx);
+
+	return packet_count(pkt) > 1 ? longest : pkt->len;
 }
 
 /* Returns PARSE_OK, or the reason why the packet ends here. */
@@ -181,31 +178,28 @@ static __always_inline int parse(hook_ctx *ctx, struct packet *pkt, struct natxd
 	void *end = hook_end(ctx);
 	struct iphdr *ip;
 	__u32 ihl;
-	int reason;
 
 	pkt->eth = data;
 	pkt->end = end;
 	ip = (void *)(pkt->eth + 1);
 	pkt->ip = ip;
-	pkt->packets = 1;
-	pkt->bytes = end - data;
+	pkt->ctx = ctx;
+	pkt->len = end - data;
 	if (other || (void *)ip > end || pkt->eth->h_proto != bpf_htons(ETH_P_IP)) {
-		pkt->bytes = hook_len(ctx);
+		pkt->len = hook_len(ctx);
 		return NATXDP_PASS_NOT_IPV4;
 	}
 	if ((void *)(ip + 1) > end)
 		return NATXDP_DROP_MALFORMED;
 	ihl = ip->ihl * 4;
 	pkt->len = hook_total_len(ctx, ip->tot_len);
-	pkt->bytes = pkt->len;
-	pkt->longest = pkt->len;
 	if (ip->version != 4 || ihl < sizeof(*ip) || pkt->len < ihl)
 		return NATXDP_DROP_MALFORMED;
 	/* a frame in several buffers is longer than its linear part */
 	if (pkt->len > end - (void *)ip && pkt->len > hook_len(ctx) - sizeof(struct ethhdr))
 		return NATXDP_DROP_MALFORMED;
 
-	pkt->sum = hook_sum(ctx);
+	pkt->headers = ihl;
 	pkt->l4 = (void *)ip + ihl;
 	pkt->l4_len = pkt->len - ihl;
 	key->saddr = ip->saddr;
@@ -218,10 +212,7 @@ static __always_inline int parse(hook_ctx *ctx, struct packet *pkt, struct natxd
 		}
 		pkt->first = 1;
 	}
-	reason = parse_l4(pkt, key);
-	if (reason == PARSE_OK)
-		parse_segments(ctx, pkt, key);
-	return reason;
+	return parse_l4(pkt, key);
 }
 
 #endif

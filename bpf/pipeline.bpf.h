@@ -34,7 +34,7 @@
 
 static __always_inline int finish(int reason, const struct packet *pkt)
 {
-	count_packet(reason, pkt->packets, pkt->bytes);
+	count_packet(reason, packet_count(pkt), packet_bytes(pkt));
 	switch (reason) {
 #define VERDICT_FORWARD HOOK_DROP /* forwarded packets do not come here */
 #define VERDICT_PASS HOOK_PASS
@@ -71,8 +71,8 @@ static __always_inline void flow_touch(struct natxdp_flow *f, const struct packe
 {
 	__u32 now = ticks_now();
 
-	f->packets += pkt->packets;
-	f->bytes += pkt->bytes;
+	f->packets += packet_count(pkt);
+	f->bytes += packet_bytes(pkt);
 	/* a RST from the outside refreshes nothing: it may be forged */
 	if (!(f->flags & NATXDP_FLOW_INBOUND) ||
 	    (cfg->features & NATXDP_INBOUND_REFRESH && !(pkt->tcp_flags & TCP_RST)))
@@ -104,7 +104,7 @@ static __always_inline int refuse(hook_ctx *ctx, const struct packet *pkt, int r
 	case NATXDP_REPLY_RST:
 		if (reply_rst(ctx, pkt))
 			return finish(NATXDP_DROP_MIDSTREAM, pkt);
-		count_packet(reason, pkt->packets, pkt->bytes);
+		count_packet(reason, packet_count(pkt), packet_bytes(pkt));
 		return hook_reflect(ctx);
 	case NATXDP_REPLY_TTL:
 		icmp.type = ICMP_TIME_EXCEEDED;
@@ -130,7 +130,7 @@ static __always_inline int refuse(hook_ctx *ctx, const struct packet *pkt, int r
 		return finish(limited, pkt);
 	if (reply_icmp(ctx, &icmp))
 		return finish(limited, pkt);
-	count_packet(reason, pkt->packets, pkt->bytes);
+	count_packet(reason, packet_count(pkt), packet_bytes(pkt));
 	return hook_reflect(ctx);
 }
 
@@ -144,7 +144,7 @@ static __always_inline int forward_check(const struct packet *pkt, __u8 flags,
 	if (pkt->ip->ttl <= 1)
 		return NATXDP_REPLY_TTL;
 	*cut = !(flags & (NATXDP_FLOW_INBOUND | NATXDP_FLOW_HAIRPIN)) && cfg->egress_mtu &&
-	       pkt->longest > cfg->egress_mtu;
+	       packet_longest(pkt) > cfg->egress_mtu;
 	if (*cut && pkt->ip->frag_off & bpf_htons(IP_DONT_FRAGMENT))
 		return NATXDP_REPLY_TOO_BIG;
 	return 0;
@@ -200,8 +200,8 @@ static __always_inline int forward_by(hook_ctx *ctx, struct packet *pkt, struct 
 	}
 	if (verdict == HOOK_DROP)
 		return finish(NATXDP_DROP_NO_DEVICE, pkt);
-	count_packet(inbound ? NATXDP_IN_FORWARDED : NATXDP_OUT_FORWARDED, pkt->packets,
-		     pkt->bytes);
+	count_packet(inbound ? NATXDP_IN_FORWARDED : NATXDP_OUT_FORWARDED, packet_count(pkt),
+		     packet_bytes(pkt));
 	return verdict;
 }
 

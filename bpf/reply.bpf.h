@@ -84,7 +84,7 @@ static __always_inline void reply_rst_tcp(struct tcphdr *rst, const struct tcphd
 	}
 	sum = (ip->saddr & 0xffff) + (ip->saddr >> 16) + (ip->daddr & 0xffff) + (ip->daddr >> 16);
 	sum += bpf_htons(IPPROTO_TCP) + bpf_htons(sizeof(*rst));
-	if (pkt->sum == HOOK_SUM_PARTIAL)
+	if (hook_sum(pkt->ctx) == HOOK_SUM_PARTIAL)
 		rst->check = csum_fold(sum);
 	else
 		rst->check = ~csum_fold(sum + csum_header(rst, sizeof(*rst)));
@@ -102,7 +102,7 @@ static __always_inline int reply_rst(hook_ctx *ctx, const struct packet *pkt)
 	if ((void *)(tcp + 1) > end)
 		return -EINVAL;
 	/* what completes the checksum will look for it where it was */
-	if (pkt->sum == HOOK_SUM_PARTIAL && pkt->ip->ihl != sizeof(ip) / 4)
+	if (hook_sum(ctx) == HOOK_SUM_PARTIAL && pkt->ip->ihl != sizeof(ip) / 4)
 		return -EINVAL;
 	reply_rst_tcp(&rst, tcp, pkt);
 	reply_ip(&ip, IPPROTO_TCP, sizeof(ip) + sizeof(rst), pkt->ip->daddr, pkt->ip->saddr);

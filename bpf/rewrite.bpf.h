@@ -50,12 +50,13 @@ static __always_inline void rewrite_prepare(struct natxdp_flow *f)
  * What becomes of a checksum that covers the addresses. One that is to be
  * completed later is the plain sum of the pseudo header yet, without the ports.
  */
-static __always_inline __u16 rewrite_check(hook_ctx *ctx, const struct packet *pkt, __u16 check,
-					   const struct natxdp_flow *f)
+static __always_inline __u16 rewrite_check(hook_ctx *ctx, __u16 check, const struct natxdp_flow *f)
 {
-	if (pkt->sum == HOOK_SUM_PARTIAL)
+	enum hook_sum sum = hook_sum(ctx);
+
+	if (sum == HOOK_SUM_PARTIAL)
 		return csum_fold(check + f->l3_delta);
-	if (pkt->sum == HOOK_SUM_COMPLETE) /* what the field takes back are the addresses */
+	if (sum == HOOK_SUM_COMPLETE) /* what the field takes back are the addresses */
 		hook_sum_add(ctx, (__u16)~f->l3_delta);
 	return csum_add(check, f->l4_delta);
 }
@@ -77,7 +78,7 @@ static __always_inline int rewrite_l4(hook_ctx *ctx, const struct packet *pkt,
 			return -EINVAL;
 		tcp->source = f->new_sport;
 		tcp->dest = f->new_dport;
-		tcp->check = rewrite_check(ctx, pkt, tcp->check, f);
+		tcp->check = rewrite_check(ctx, tcp->check, f);
 		return 0;
 	case IPPROTO_UDP:
 		if ((void *)(udp + 1) > pkt->end)
@@ -85,11 +86,11 @@ static __always_inline int rewrite_l4(hook_ctx *ctx, const struct packet *pkt,
 		udp->source = f->new_sport;
 		udp->dest = f->new_dport;
 		if (!udp->check) { /* the sender made none */
-			if (pkt->sum == HOOK_SUM_COMPLETE)
+			if (hook_sum(ctx) == HOOK_SUM_COMPLETE)
 				hook_sum_add(ctx, f->l4_delta + (__u16)~f->l3_delta);
 			return 0;
 		}
-		udp->check = rewrite_check(ctx, pkt, udp->check, f);
+		udp->check = rewrite_check(ctx, udp->check, f);
 		if (!udp->check)
 			udp->check = 0xffff;
 		return 0;

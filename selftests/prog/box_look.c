@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -98,21 +97,6 @@ void box_next_tick(void)
 		usleep(1000);
 }
 
-/* Its verifier adds up 544 bytes of stack on the deepest way of the TC programs; 512 are allowed. */
-static bool kernel_is_6_1(void)
-{
-	struct utsname name;
-
-	return !uname(&name) && !strncmp(name.release, "6.1.", 4);
-}
-
-static void not_on_6_1(void **state)
-{
-	(void)state;
-	print_message("# Linux 6.1 does not take the TC programs\n");
-	skip();
-}
-
 int box_run_both(const char *group, const struct CMUnitTest *tests, size_t count)
 {
 	struct CMUnitTest *at_tc = calloc(count, sizeof(*at_tc));
@@ -124,8 +108,6 @@ int box_run_both(const char *group, const struct CMUnitTest *tests, size_t count
 		snprintf(names[i], sizeof(*names), "%s_at_tc", tests[i].name);
 		at_tc[i] = tests[i];
 		at_tc[i].name = names[i];
-		if (kernel_is_6_1())
-			at_tc[i].test_func = not_on_6_1;
 	}
 	failed = _cmocka_run_group_tests(group, tests, count, NULL, NULL);
 	box_hook = HOOK_TC;
