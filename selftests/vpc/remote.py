@@ -3,11 +3,13 @@
 
 import json
 import os
+import signal
 import socket
 import sys
 
 
 def main() -> int:
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `vpc status | head` is no mistake
     with socket.socket(socket.AF_UNIX) as sock:
         try:
             sock.connect(sys.argv[1])

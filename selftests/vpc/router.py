@@ -11,6 +11,7 @@ permanent: whether a host answers ARP changes no route.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
 import plan as plans
@@ -61,13 +62,17 @@ class Router:
         self.tables: dict[str, int] = {}
         self.routes: dict[tuple[str, str], dict[str, str]] = {}
         self.cuts: set[tuple[str, str]] = set()
+        # nodes are powered on and off side by side: who looks at an interface to write a
+        # route must have written it before the interface changes
+        self.lock = threading.RLock()
 
     def table(self, name: str) -> int:
         """The kernel's number of a route table; a new one drops everything."""
-        if name not in self.tables:
-            number = self.tables[name] = FIRST_TABLE + len(self.tables)
-            self.ns.ip(f"route add blackhole default metric 9999 table {number}")
-        return self.tables[name]
+        with self.lock:
+            if name not in self.tables:
+                number = self.tables[name] = FIRST_TABLE + len(self.tables)
+                self.ns.ip(f"route add blackhole default metric 9999 table {number}")
+            return self.tables[name]
 
     # ---- interfaces
 
@@ -93,17 +98,18 @@ class Router:
 
     def own(self, name: str, addresses: list[str], mac: str = "") -> None:
         """The addresses of an interface, all of them."""
-        interface = self.interfaces[name]
-        mac = mac or self.mac_behind(name)
-        for address in set(interface.addresses) - set(addresses):
-            self.ns.ip(f"route del {address}/32 dev {name}", check=False)
-            self.elements("delete", "owned", f'"{name}" . {address}')
-        for address in set(addresses) - set(interface.addresses):
-            self.ns.ip(f"neigh replace {address} lladdr {mac} dev {name} nud permanent")
-            self.ns.ip(f"route replace {address}/32 dev {name} src {self.gateway_at(name)}")
-            self.elements("add", "owned", f'"{name}" . {address}')
-        interface.addresses = list(addresses)
-        self.apply_routes()
+        with self.lock:
+            interface = self.interfaces[name]
+            mac = mac or self.mac_behind(name)
+            for address in set(interface.addresses) - set(addresses):
+                self.ns.ip(f"route del {address}/32 dev {name}", check=False)
+                self.elements("delete", "owned", f'"{name}" . {address}')
+            for address in set(addresses) - set(interface.addresses):
+                self.ns.ip(f"neigh replace {address} lladdr {mac} dev {name} nud permanent")
+                self.ns.ip(f"route replace {address}/32 dev {name} src {self.gateway_at(name)}")
+                self.elements("add", "owned", f'"{name}" . {address}')
+            interface.addresses = list(addresses)
+            self.apply_routes()
 
     def gateway_at(self, name: str) -> str:
         return self.ns.ip(f"-4 -br addr show dev {name}").split()[2].split("/")[0]
@@ -113,12 +119,13 @@ class Router:
 
     def detach(self, name: str) -> None:
         """The interface is gone: routes to it stay, and lead nowhere."""
-        interface = self.interfaces.pop(name)
-        for address in interface.addresses:
-            self.elements("delete", "owned", f'"{name}" . {address}')
-        self.check(name, False)
-        self.ns.ip(f"rule del iif {name} priority {TABLE_RULE}", check=False)
-        self.ns.ip(f"link del {name}", check=False)
+        with self.lock:
+            interface = self.interfaces.pop(name)
+            for address in interface.addresses:
+                self.elements("delete", "owned", f'"{name}" . {address}')
+            self.check(name, False)
+            self.ns.ip(f"rule del iif {name} priority {TABLE_RULE}", check=False)
+            self.ns.ip(f"link del {name}", check=False)
 
     def check(self, name: str, on: bool) -> None:
         """The source/destination check of an interface."""
@@ -130,8 +137,9 @@ class Router:
 
     def route(self, table: str, cidr: str, target: dict[str, str]) -> None:
         """target: {"host": NAME}, {"gateway": "igw"} or {}, which drops."""
-        self.routes[table, cidr] = target
-        self.apply_route(table, cidr)
+        with self.lock:
+            self.routes[table, cidr] = target
+            self.apply_route(table, cidr)
 
     def apply_routes(self) -> None:
         """Once more, for those whose interface was not there."""
