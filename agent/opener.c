@@ -2,17 +2,16 @@
 #include "opener.h"
 
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "loop.h"
+#include "sandbox.h"
 
 enum { FILES_MAX = SOURCE_MAPS + 1 };
 
@@ -30,17 +29,6 @@ union control {
 	struct cmsghdr header;
 	char space[CMSG_SPACE(FILES_MAX * sizeof(int))];
 };
-
-/* Opening pins takes root's files, and programs by number CAP_SYS_ADMIN. */
-static void keep_few_rights(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct few[2] = { { 0 } };
-
-	few[0].permitted = few[0].effective = 1u << CAP_SYS_ADMIN | 1u << CAP_DAC_OVERRIDE;
-	if (syscall(SYS_capset, &header, few) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		_exit(1);
-}
 
 static void send_files(int socket, struct source_files *files)
 {
@@ -82,7 +70,8 @@ static void serve(int socket, const char *pin_dir)
 	char question;
 
 	close_all_but(socket);
-	keep_few_rights();
+	if (sandbox_keep_opening())
+		_exit(1);
 	while (recv(socket, &question, 1, 0) == 1) {
 		source_open_files(&files, pin_dir, true);
 		send_files(socket, &files);

@@ -11,4 +11,10 @@ struct err;
  */
 int sandbox_enter(const char *user, struct err *err);
 
+/*
+ * For the process that opens pins: keeps the capabilities that this takes, of
+ * root's, and lets only those system calls through that it makes. 0 or -errno.
+ */
+int sandbox_keep_opening(void);
+
 #endif

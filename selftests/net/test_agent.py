@@ -5,6 +5,7 @@ import contextlib
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from agent import NATXDPD, Agent
@@ -208,16 +209,29 @@ def test_ends_with_the_nat_and_comes_back(lab: Lab) -> None:
     assert agent.metrics()["natxdp_agent_starts_total"] == 1
 
 
+def rights(pid: int) -> dict[str, str]:
+    text = Path(f"/proc/{pid}/status").read_text()
+    return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+
+
 def test_has_no_rights(lab: Lab) -> None:
     agent = Agent(lab)
-    status = dict(
-        line.split(":\t", 1)
-        for line in open(f"/proc/{agent.process.pid}/status").read().splitlines() if ":\t" in line
-    )
+    status = rights(agent.process.pid)
     assert status["Uid"].split() == ["65534"] * 4
     assert status["CapEff"] == status["CapPrm"] == status["CapBnd"] == "0" * 16
     assert status["NoNewPrivs"] == "1"
     assert status["Seccomp"] == "2"
+
+
+def test_its_helper_can_only_open(lab: Lab) -> None:
+    """The process that opens pins has the two capabilities that this takes, and a filter."""
+    agent = Agent(lab)
+    [helper] = Path(f"/proc/{agent.process.pid}/task/{agent.process.pid}/children"
+                    ).read_text().split()
+    wait_until(lambda: rights(helper)["Seccomp"] == "2", "it has its filter", 10)
+    status = rights(helper)
+    assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 1 << 21 | 1 << 1
+    assert status["NoNewPrivs"] == "1"
 
 
 def test_reload(lab: Lab) -> None:
