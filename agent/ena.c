@@ -57,6 +57,18 @@ static bool take(const char *name, uint64_t value, struct totals *totals, struct
 	return false;
 }
 
+bool ena_take(const struct ethtool_gstrings *names, const struct ethtool_stats *stats,
+	      struct totals *totals, struct gauges *gauges)
+{
+	uint32_t count = names->len < stats->n_stats ? names->len : stats->n_stats;
+	bool found = false;
+
+	for (uint32_t i = 0; i < count; i++)
+		found |= take((const char *)names->data + i * ETH_GSTRING_LEN, stats->data[i],
+			      totals, gauges);
+	return found;
+}
+
 bool ena_read(int fd, const char *iface, struct totals *totals, struct gauges *gauges)
 {
 	uint32_t count = count_stats(fd, iface);
@@ -74,11 +86,8 @@ bool ena_read(int fd, const char *iface, struct totals *totals, struct gauges *g
 		names->len = count;
 		stats->cmd = ETHTOOL_GSTATS;
 		stats->n_stats = count;
-		if (ask(fd, iface, names) && ask(fd, iface, stats)) {
-			for (uint32_t i = 0; i < count; i++)
-				found |= take((char *)names->data + i * ETH_GSTRING_LEN,
-					      stats->data[i], totals, gauges);
-		}
+		found = ask(fd, iface, names) && ask(fd, iface, stats) &&
+			ena_take(names, stats, totals, gauges);
 	}
 	free(names);
 	free(stats);

@@ -10,10 +10,17 @@
 
 #include "interval.h"
 
+struct ethtool_gstrings;
+struct ethtool_stats;
+
 /*
  * Adds what the driver of @iface counts to the totals and gauges. Other drivers
  * have none of it: false. Needs no rights.
  */
 bool ena_read(int socket_fd, const char *iface, struct totals *totals, struct gauges *gauges);
+
+/* The same of what a driver has answered: names of ETH_GSTRING_LEN bytes, not all of them ended. */
+bool ena_take(const struct ethtool_gstrings *names, const struct ethtool_stats *stats,
+	      struct totals *totals, struct gauges *gauges);
 
 #endif

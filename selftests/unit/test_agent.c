@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* The agent's pure decisions: totals, intervals, what is kept, health, sketches, records, notices. */
 #include <arpa/inet.h>
+#include <linux/ethtool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include <natxdp/state.h>
 
+#include "ena.h"
 #include "health.h"
 #include "interval.h"
 #include "keep.h"
@@ -316,6 +318,89 @@ static void talkers_are_embedded_metrics(void **state)
 	free(text);
 }
 
+struct driver {
+	const char *name;
+	uint64_t value;
+};
+
+/* What ena_get_strings() and ena_get_ethtool_stats() answer; a name of 32 bytes has no end. */
+static bool ask_driver(const struct driver *driver, unsigned int count, struct sample *sample)
+{
+	struct ethtool_gstrings *names = calloc(1,
+						sizeof(*names) + (size_t)count * ETH_GSTRING_LEN);
+	struct ethtool_stats *stats = calloc(1, sizeof(*stats) + count * sizeof(*stats->data));
+	bool found;
+
+	names->len = stats->n_stats = count;
+	for (unsigned int i = 0; i < count; i++) {
+		memcpy(names->data + (size_t)i * ETH_GSTRING_LEN, driver[i].name,
+		       strnlen(driver[i].name, ETH_GSTRING_LEN));
+		stats->data[i] = driver[i].value;
+	}
+	found = ena_take(names, stats, &sample->totals, &sample->gauges);
+	free(names);
+	free(stats);
+	return found;
+}
+
+static void ena_counts_what_ec2_throttles(void **state)
+{
+	static const struct driver ena[] = {
+		{ "total_resets", 1 },
+		{ "bw_in_allowance_exceeded", 11 },
+		{ "bw_out_allowance_exceeded", 1ull << 40 },
+		{ "pps_allowance_exceeded", 13 },
+		{ "conntrack_allowance_exceeded", 14 },
+		{ "linklocal_allowance_exceeded", 15 },
+		{ "conntrack_allowance_available", 136812 },
+		{ "queue_0_tx_cnt", 99 },
+		{ "pps_allowance_exceeded_and_longer", 99 }, /* 33 bytes */
+	};
+	static const struct driver virtio[] = { { "rx_queue_0_packets", 7 }, { "", 8 } };
+	struct sample sample = { 0 }, two = { 0 };
+
+	(void)state;
+	assert_true(ask_driver(ena, sizeof(ena) / sizeof(*ena), &sample));
+	assert_int_equal(sample.totals.sum[METRIC_ALLOWANCE_BW_IN], 11);
+	assert_true(sample.totals.sum[METRIC_ALLOWANCE_BW_OUT] == 1ull << 40);
+	assert_int_equal(sample.totals.sum[METRIC_ALLOWANCE_PPS], 13);
+	assert_int_equal(sample.totals.sum[METRIC_ALLOWANCE_CONNTRACK], 14);
+	assert_int_equal(sample.totals.sum[METRIC_ALLOWANCE_LINKLOCAL], 15);
+	assert_true(sample.gauges.known[METRIC_CONNTRACK_AVAILABLE]);
+	assert_float_equal(sample.gauges.value[METRIC_CONNTRACK_AVAILABLE], 136812, 0);
+	/* those of two interfaces are added */
+	assert_true(ask_driver(&ena[3], 1, &sample));
+	assert_int_equal(sample.totals.sum[METRIC_ALLOWANCE_PPS], 26);
+	/* an old driver has no gauge, another one nothing at all */
+	assert_true(ask_driver(ena, 6, &two));
+	assert_false(two.gauges.known[METRIC_CONNTRACK_AVAILABLE]);
+	memset(&two, 0, sizeof(two));
+	assert_false(ask_driver(virtio, 2, &two));
+	assert_false(ask_driver(NULL, 0, &two));
+	assert_int_equal(two.totals.sum[METRIC_ALLOWANCE_PPS], 0);
+}
+
+/* The driver counts anew after a reset (EC2 User Guide): nothing is lost, nothing is huge. */
+static void allowances_survive_a_reset_of_the_driver(void **state)
+{
+	struct interval interval = { 0 };
+	struct sample sample = { 0 };
+	struct totals base;
+
+	(void)state;
+	interval_begin(&interval);
+	sample.totals.sum[METRIC_ALLOWANCE_PPS] = 1000;
+	interval_sample(&interval, &sample);
+	interval_end(&interval, &sample.totals);
+	assert_float_equal(interval.nat[METRIC_ALLOWANCE_PPS].sum, 0, 0);
+	base = sample.totals;
+	interval_begin(&interval);
+	sample.totals.sum[METRIC_ALLOWANCE_PPS] = 7;
+	interval_sample(&interval, &sample);
+	interval_end(&interval, &base);
+	assert_float_equal(interval.nat[METRIC_ALLOWANCE_PPS].sum, 7, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +416,8 @@ int main(void)
 		cmocka_unit_test(filters_take_what_they_should),
 		cmocka_unit_test(notices_are_what_the_documents_say),
 		cmocka_unit_test(talkers_are_embedded_metrics),
+		cmocka_unit_test(ena_counts_what_ec2_throttles),
+		cmocka_unit_test(allowances_survive_a_reset_of_the_driver),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
