@@ -5,10 +5,14 @@ test-timeout: 600
 """
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import account
 import pytest
+from driver import Driver
 from standin import StandIn
+
+PARTS = 6
 
 # Calls that may be made twice without harm are repeated whatever went wrong;
 # these only if the service surely did nothing.
@@ -34,32 +38,50 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_each_call(start, standin, name):
+def try_calls(server, driver, name, actions):
     fault, sure, kind = FAULTS[name]
-    driver = start(attempt_ms=1000)
-    for action, args in account.requests().items():
-        standin.world.load(account.world())
-        standin.faults.add(action=action, times=1, **fault)
-        standin.forget()
-        result = driver.call(action, args)
+    for action in actions:
+        server.world.load(account.world())
+        server.faults.add(action=action, times=1, **fault)
+        server.forget()
+        result = driver.call(action, account.requests()[action])
         repeated = sure or (sure is False and action not in ONCE)
         if repeated:
             # made twice; some say the second time that it was done before
             assert result["fault"] == "ok" or "mischief" in fault or "delay" in fault, result
-            assert [entry.action for entry in standin.calls()] == [action] * 2
+            assert [entry.action for entry in server.calls()] == [action] * 2
             # libcurl repeats by itself what it sent over a connection that had been used before
             assert result["attempts"] == 2 or name in ("reset", "close"), result
         else:
             assert (result["fault"], result["attempts"]) == (kind, 1), (action, result)
-            assert len(standin.calls()) == 1
+            assert len(server.calls()) == 1
             assert result["message"], result
             assert result["maybe_done"] == (sure is False or kind == "bad-answer"
                                             and name != "moved"), (action, result)
-        assert len(standin.faults) == 0
+        assert len(server.faults) == 0
     stats = driver.stats()
-    assert stats["calls"] == len(account.requests()) and stats["in_flight"] == 0
+    assert stats["calls"] == len(actions) and stats["in_flight"] == 0
     assert stats["longest_turn_ms"] < 500
+
+
+@pytest.mark.parametrize("name", [name for name in FAULTS if name != "slow"])
+def test_each_call(start, standin, name):
+    try_calls(standin, start(), name, list(account.requests()))
+
+
+def test_each_call_without_an_answer_in_time():
+    """A second each: some at a time, each part with an AWS of its own."""
+    def part(number):
+        with StandIn() as server:
+            driver = Driver(server, attempt_ms=1000)
+            try:
+                try_calls(server, driver, "slow", list(account.requests())[number::PARTS])
+            finally:
+                driver.stop()
+            assert server.problems == []
+
+    with ThreadPoolExecutor(PARTS) as pool:
+        list(pool.map(part, range(PARTS)))
 
 
 def test_no_content_where_there_should_be(start, standin):
@@ -124,10 +146,10 @@ def test_quota(start, standin):
 
 def test_queue(start, standin):
     """A slow service has its own queue, which is bounded; others do not wait."""
-    standin.faults.add(service="monitoring", delay=3)
+    standin.faults.add(service="monitoring", delay=1.2)
     driver = start(in_flight=2, queue=5)
     metric = account.requests()["PutMetricData"]
-    numbers = [driver.begin("PutMetricData", metric, budget_ms=8000) for _ in range(10)]
+    numbers = [driver.begin("PutMetricData", metric, budget_ms=3300) for _ in range(10)]
     time.sleep(0.3)
     begun = time.monotonic()
     driver.ok("ReplaceRoute", account.requests()["ReplaceRoute"])
@@ -215,7 +237,6 @@ def test_wrong_endpoint(standin, start):
 def test_tls(start, certificate):
     with StandIn(certificate=certificate) as secure:
         secure.world.load(account.world())
-        from driver import Driver
         good, bad = Driver(secure, ca_file=certificate[0]), Driver(secure, attempts=1)
         try:
             assert good.ok("DescribeAddresses")["items"]
