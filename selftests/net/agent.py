@@ -14,13 +14,16 @@ from pathlib import Path
 from lab import BUILD, Lab, wait_until
 
 NATXDPD = Path(os.environ.get("NATXDP_TEST_AGENT", BUILD / "natxdpd"))
+SANITIZED = BUILD / "natxdpd-asan"  # by ASan and UBSan: what they find ends it, and fails the test
 PORT = 9469
 
 
 class Agent:
-    def __init__(self, lab: Lab, env: dict[str, str] | None = None, **conf: object) -> None:
+    def __init__(self, lab: Lab, env: dict[str, str] | None = None, program: Path = NATXDPD,
+                 **conf: object) -> None:
         """Keys of natxdpd.conf; intervals are compressed unless they are given."""
         self.lab = lab
+        self.program = program
         # LeakSanitizer traces its process, which the filter of system calls forbids
         self.env = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0", **(env or {})}
         self.ns = lab["nat"]
@@ -37,8 +40,14 @@ class Agent:
             "scan": "0.2",
         } | conf
         self.file = self.dir / "natxdpd.conf"
+        (self.dir / "log").unlink(missing_ok=True)
         self.write()
+        lab.stack.callback(self.check_sanitizers)
         self.start()
+
+    def check_sanitizers(self) -> None:
+        said = self.messages()
+        assert "Sanitizer" not in said and "runtime error:" not in said, said
 
     def write(self) -> None:
         self.file.write_text("".join(f"{key} = {value}\n" for key, value in self.conf.items()))
@@ -46,7 +55,7 @@ class Agent:
     def start(self) -> None:
         self.log = open(self.dir / "log", "a")
         self.process = self.ns.spawn(
-            NATXDPD, "-c", self.file,
+            self.program, "-c", self.file,
             stdout=self.log, stderr=subprocess.STDOUT, env=self.env,
         )
         wait_until(self.answers, "the agent answers", 15)

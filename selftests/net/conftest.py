@@ -11,13 +11,17 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "aws")]
 
 import topology  # noqa: E402
 from lab import Lab  # noqa: E402
+
+if TYPE_CHECKING:
+    from standin import StandIn
 
 BOX = os.environ.get("NATXDP_TEST_BOX", "natxdp")
 
@@ -57,6 +61,19 @@ def lab(two_armed_lab: Lab, request: pytest.FixtureRequest) -> Iterator[Lab]:
 @pytest.fixture
 def one_arm(one_armed_lab: Lab, request: pytest.FixtureRequest) -> Iterator[Lab]:
     yield from nat_in(one_armed_lab, request)
+
+
+@pytest.fixture
+def cloud(lab: Lab) -> Iterator[StandIn]:
+    """AWS, on loopback of the NAT."""
+    from standin import StandIn  # most tests do without, and it takes a while
+
+    server = StandIn()
+    with lab["nat"].entered():
+        server.start()
+    yield server
+    server.stop()
+    assert server.problems == []
 
 
 @pytest.fixture(params=["two-armed", "one-armed"])

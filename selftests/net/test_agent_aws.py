@@ -6,56 +6,24 @@ An interval of the default minute is a second here, and all else in proportion.
 test-timeout: 600
 """
 
+from __future__ import annotations
+
 import json
-import sys
+import os
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from agent import Agent
+from agent_cloud import agent_of, data, highest, times, total
 from lab import Lab, wait_until
 from probes import UdpServer, echoed, tcp_pair, udp_client
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "aws"))
-
-from standin import StandIn  # noqa: E402
+if TYPE_CHECKING:
+    from standin import StandIn
 
 PORT = 9000
-KEYS = {"AWS_ACCESS_KEY_ID": "AKIDSTANDIN", "AWS_SECRET_ACCESS_KEY": "secret/standin+key"}
-
-
-@pytest.fixture
-def cloud(lab: Lab):
-    server = StandIn()
-    with lab["nat"].entered():
-        server.start()
-    yield server
-    server.stop()
-    assert server.problems == []
-
-
-def agent_of(lab: Lab, cloud: StandIn, **conf: object) -> Agent:
-    return Agent(lab, KEYS, **({
-        "cloudwatch_metrics": "basic", "interval": 1, "sample": "0.2", "aws_region": cloud.region,
-        "aws_endpoint": cloud.url, "aws_timeout": 2,
-    } | conf))
-
-
-def data(cloud: StandIn, name: str) -> list[dict]:
-    return [datum for datum in list(cloud.world.metrics) if datum["MetricName"] == name]
-
-
-def total(cloud: StandIn, name: str) -> float:
-    return sum(datum["Value"] for datum in data(cloud, name))
-
-
-def highest(cloud: StandIn, name: str) -> float:
-    return max((d["StatisticValues"]["Maximum"] if "StatisticValues" in d else d["Value"])
-               for d in data(cloud, name))
-
-
-def times(cloud: StandIn, name: str) -> list[float]:
-    return [float(datum["Timestamp"]) for datum in data(cloud, name)]
+LONG = bool(os.environ.get("NATXDP_TEST_LONG"))
+HOUR = 60 if LONG else 4  # intervals of an outage; one of ten minutes where it may not take long
 
 
 def test_sums_and_peaks(lab: Lab, cloud: StandIn) -> None:
@@ -86,53 +54,89 @@ def test_sums_and_peaks(lab: Lab, cloud: StandIn) -> None:
                                    {"Name": "AvailabilityZone", "Value": "az1"}]
 
 
-def outage(lab: Lab, cloud: StandIn, seconds: float, **fault: object) -> Agent:
-    """An hour is `seconds` here. Traffic goes on; returns when all is well again."""
-    agent = agent_of(lab, cloud)
-    UdpServer(lab["s1"], PORT)
-    sock = udp_client(lab["c1"], lab.server, PORT)
-    wait_until(lambda: data(cloud, "FlowCount"), "metrics come", 8)
-    wait_until(lambda: agent.get("/healthz")[0] == 200, "it is well", 8)
-    cloud.faults.add(action="PutMetricData", **fault)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        assert echoed(sock)
-        assert agent.get("/healthz")[0] == 200
-        time.sleep(0.05)
-    cloud.faults.clear()
-    began = time.time()
-    wait_until(lambda: times(cloud, "FlowCount")[-1] > began, "metrics come again", 15)
-    return agent
+class Outages:
+    """Traffic that goes on, and an agent that is well, whatever AWS does."""
+
+    def __init__(self, lab: Lab, cloud: StandIn) -> None:
+        self.cloud = cloud
+        self.agent = agent_of(lab, cloud)
+        UdpServer(lab["s1"], PORT)
+        self.sock = udp_client(lab["c1"], lab.server, PORT)
+        wait_until(lambda: data(cloud, "FlowCount"), "metrics come", 15)
+        wait_until(lambda: self.agent.get("/healthz")[0] == 200, "it is well", 15)
+
+    def pass_an_hour(self, **fault: object) -> None:
+        """Returns when metrics come again."""
+        self.cloud.faults.add(action="PutMetricData", **fault)
+        end = time.monotonic() + HOUR
+        while time.monotonic() < end:
+            assert echoed(self.sock)
+            assert self.agent.get("/healthz")[0] == 200
+            time.sleep(0.05)
+        assert self.agent.status()["aws"]["intervals_waiting"] <= HOUR + 3
+        self.cloud.faults.clear()
+        began = time.time()
+        wait_until(lambda: times(self.cloud, "FlowCount")[-1] > began, "metrics come again", 30)
+
+    def lost(self) -> float:
+        return self.agent.metrics()["natxdp_metric_data_lost_total"]
+
+    def intervals(self) -> list[float]:
+        """None came twice, or out of order."""
+        seen = times(self.cloud, "FlowCount")
+        assert seen == sorted(set(seen)), "an interval came twice or out of order"
+        return seen
+
+    def wait_for_all(self) -> None:
+        packets = self.agent.metrics()["natxdp_packets_out_to_destination_total"]
+        wait_until(lambda: total(self.cloud, "PacketsOutToDestination") >= packets,
+                   "all are there", 20)
 
 
-@pytest.mark.parametrize("fault", [
-    {"error": "ServiceUnavailable", "status": 503},
-    {"error": "Throttling", "share": 0.9},
-], ids=["down", "throttled"])
-def test_nothing_is_lost_that_was_surely_not_taken(lab: Lab, cloud: StandIn, fault: dict) -> None:
-    agent = outage(lab, cloud, 10, **fault)
-    packets = agent.metrics()["natxdp_packets_out_to_destination_total"]
-    wait_until(lambda: total(cloud, "PacketsOutToDestination") >= packets, "all are there", 20)
-    assert agent.metrics()["natxdp_metric_data_lost_total"] == 0
-    seen = times(cloud, "FlowCount")
-    assert seen == sorted(set(seen)), "an interval came twice or out of order"
+def test_nothing_is_lost_that_was_surely_not_taken(lab: Lab, cloud: StandIn) -> None:
+    """AWS is down; takes one call in ten; takes half an interval, 30 s of 60, for each answer."""
+    outages = Outages(lab, cloud)
+    for fault in ({"error": "ServiceUnavailable", "status": 503},
+                  {"error": "Throttling", "share": 0.9},
+                  {"delay": 0.5}):
+        outages.pass_an_hour(**fault)
+        outages.wait_for_all()
+        assert outages.lost() == 0, fault
+    seen = outages.intervals()
     # a machine that has no time for the agent makes two intervals one
     assert len(seen) >= 0.8 * (seen[-1] - seen[0]), "intervals are missing"
 
 
-@pytest.mark.parametrize("fault", [
-    {"delay": 3},
-    {"garbage": b"<html>\xff"},
-    {"error": "InternalFailure", "status": 500},
-], ids=["slow", "garbage", "broken"])
 def test_what_may_have_been_taken_is_counted_and_not_sent_twice(
-        lab: Lab, cloud: StandIn, fault: dict) -> None:
-    agent = outage(lab, cloud, 8, **fault)
-    seen = times(cloud, "FlowCount")
-    assert seen == sorted(set(seen)), "an interval came twice"
-    lost = agent.metrics()["natxdp_metric_data_lost_total"]
-    missing = int(seen[-1] - seen[0]) + 1 - len(seen)
-    assert lost > 0 or missing == 0
+        lab: Lab, cloud: StandIn) -> None:
+    """No answer in time; answers that mean nothing; one call in ten fails, or all do."""
+    outages = Outages(lab, cloud)
+    for fault in ({"delay": 3},
+                  {"garbage": b"<html>\xff"},
+                  {"error": "InternalFailure", "status": 500, "share": 0.1},
+                  {"error": "InternalFailure", "status": 500}):
+        before = len(outages.intervals()), outages.lost()
+        began = times(cloud, "FlowCount")[-1]
+        outages.pass_an_hour(**fault)
+        seen = outages.intervals()
+        missing = int(seen[-1] - began) - (len(seen) - before[0])
+        assert outages.lost() > before[1] or missing <= 0, fault
+
+
+if LONG:
+    def test_half_a_minute_for_each_answer(lab: Lab, cloud: StandIn) -> None:
+        """In real time, with the timeouts that there are by default: they are as long."""
+        agent = agent_of(lab, cloud, interval=60, sample=10, aws_timeout=30)
+        UdpServer(lab["s1"], PORT)
+        sock = udp_client(lab["c1"], lab.server, PORT)
+        cloud.faults.add(action="PutMetricData", delay=29)
+        end = time.monotonic() + 240
+        while time.monotonic() < end:
+            assert echoed(sock)
+            assert agent.get("/healthz")[0] in (200, 503)
+            time.sleep(0.5)
+        assert len(data(cloud, "FlowCount")) >= 2
+        assert agent.metrics()["natxdp_metric_data_lost_total"] == 0
 
 
 def test_the_queue_is_bounded(lab: Lab, cloud: StandIn) -> None:

@@ -4,25 +4,27 @@
 test-timeout: 600
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from agent import Agent
+from agent import SANITIZED, Agent
+from agent_cloud import agent_of
 from lab import Lab, wait_until
 from probes import UdpServer, echoed, udp_client
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "aws"))
-
-from standin import StandIn  # noqa: E402
+if TYPE_CHECKING:
+    from standin import StandIn
 
 PORT = 9000
 UNIT = Path(__file__).parents[2] / "agent" / "natxdpd.service"
@@ -51,7 +53,7 @@ def test_tells_the_service_manager(lab: Lab) -> None:
         manager.bind(str(path))
         path.chmod(0o777)
         manager.settimeout(10)
-        agent = Agent(lab, {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "600000"})
+        agent = Agent(lab, {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "600000"}, SANITIZED)
 
         def told(what: str) -> str:
             while what not in (message := manager.recv(4096).decode()):
@@ -90,7 +92,7 @@ def test_https(lab: Lab) -> None:
     agent = Agent.__new__(Agent)
     agent.answers = lambda: lab["nat"].run(
         "curl", "-sf", "--cacert", cert, "https://127.0.0.1:9469/status", check=False).returncode == 0
-    agent.__init__(lab, http_cert=cert, http_key=key)
+    agent.__init__(lab, program=SANITIZED, http_cert=cert, http_key=key)
 
     def health() -> str:
         return lab["nat"].run("curl", "-s", "--cacert", cert, "https://127.0.0.1:9469/healthz").stdout
@@ -161,37 +163,27 @@ def busy(lab: Lab):
         thread.join()
 
 
-def test_killed_under_load(lab: Lab) -> None:
+def test_killed_under_load(lab: Lab, cloud: StandIn) -> None:
     """Its supervisor starts it again: no packet is lost, no count jumps, no sum is lost or twice."""
-    cloud = StandIn()
-    with lab["nat"].entered():
-        cloud.start()
-    try:
-        agent = Agent(lab, {"AWS_ACCESS_KEY_ID": "AKIDSTANDIN",
-                            "AWS_SECRET_ACCESS_KEY": "secret/standin+key"},
-                      cloudwatch_metrics="basic", interval=1, sample="0.2",
-                      aws_region=cloud.region, aws_endpoint=cloud.url, aws_timeout=4)
-        UdpServer(lab["s1"], PORT)
-        seen = [0.0]
-        with busy(lab) as got:
-            for _ in range(3):
-                wait_until(lambda: got[0] > seen[-1] + 50, "packets go", 20)
-                agent.kill(signal.SIGKILL)
-                agent.start()
-                seen.append(agent.metrics()["natxdp_packets_out_to_source_total"])
-        assert seen == sorted(seen)
-        name = "natxdp_packets_out_to_source_total"
-        wait_until(lambda: agent.metrics()[name] == got[0], "every packet is counted", 10)
+    agent = agent_of(lab, cloud, aws_timeout=4)
+    UdpServer(lab["s1"], PORT)
+    seen = [0.0]
+    with busy(lab) as got:
+        for _ in range(3):
+            wait_until(lambda: got[0] > seen[-1] + 50, "packets go", 20)
+            agent.kill(signal.SIGKILL)
+            agent.start()
+            seen.append(agent.metrics()["natxdp_packets_out_to_source_total"])
+    assert seen == sorted(seen)
+    name = "natxdp_packets_out_to_source_total"
+    wait_until(lambda: agent.metrics()[name] == got[0], "every packet is counted", 10)
 
-        def taken() -> float:
-            return sum(datum["Value"] for datum in list(cloud.world.metrics)
-                       if datum["MetricName"] == "PacketsOutToSource")
+    def taken() -> float:
+        return sum(datum["Value"] for datum in list(cloud.world.metrics)
+                   if datum["MetricName"] == "PacketsOutToSource")
 
-        # a call that a kill has cut off may have been taken: that is the one thing nobody knows
-        lost = agent.metrics()["natxdp_metric_data_lost_total"]
-        wait_until(lambda: taken() >= got[0] or lost, "all sums are there", 20)
-        assert taken() <= got[0]
-        assert agent.metrics()["natxdp_agent_starts_total"] == 4
-    finally:
-        cloud.stop()
-    assert cloud.problems == []
+    # a call that a kill has cut off may have been taken: that is the one thing nobody knows
+    lost = agent.metrics()["natxdp_metric_data_lost_total"]
+    wait_until(lambda: taken() >= got[0] or lost, "all sums are there", 20)
+    assert taken() <= got[0]
+    assert agent.metrics()["natxdp_agent_starts_total"] == 4
