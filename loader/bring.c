@@ -48,6 +48,14 @@ static int go_live(struct nat *nat, const struct plan *plan, const struct sysctl
 	return ret;
 }
 
+static int check_drivers(enum hook hook, const struct plan *plan, struct err *err)
+{
+	/* generic XDP does not touch the driver */
+	if (hook == HOOK_TC || plan->settings->xdp_mode == XDP_MODE_GENERIC)
+		return 0;
+	return nicfix_refuse(plan, err);
+}
+
 /* @refused: it is the interfaces that would not have it there. */
 static int bring_up_at(enum hook hook, const struct plan *plan, bool *volatile_mount, bool *refused,
 		       struct err *err)
@@ -60,6 +68,8 @@ static int bring_up_at(enum hook hook, const struct plan *plan, bool *volatile_m
 
 	*volatile_mount = false;
 	ret = attach_check_free(hook, plan, err);
+	if (!ret)
+		ret = check_drivers(hook, plan, err);
 	*refused = ret != 0;
 	if (!ret)
 		ret = sysctl_needed(plan, &sysctls, err);
@@ -226,6 +236,8 @@ static int replace_in_place(struct nat *nat, const struct plan *plan,
 	ret = sysctl_needed(plan, &sysctls, err);
 	if (!ret && nat->hook != instance->link[0].hook)
 		ret = attach_check_free(nat->hook, plan, err);
+	if (!ret && nat->hook != instance->link[0].hook)
+		ret = check_drivers(nat->hook, plan, err);
 	if (!ret)
 		ret = nat_replace(nat, plan->settings->dispatcher, err);
 	if (!ret)

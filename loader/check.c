@@ -177,24 +177,29 @@ static void judge_speed(const struct nic_facts *nic, struct findings *findings)
 	}
 }
 
-static void judge_nic(const struct facts *facts, unsigned int i, const struct settings *settings,
+/* The first one from @first on with which XDP cannot go, or NULL. */
+static const struct finding *find_obstacle(const struct findings *findings, unsigned int first)
+{
+	for (unsigned int i = first; i < findings->count; i++) {
+		if (findings->item[i].level >= LEVEL_FIX)
+			return &findings->item[i];
+	}
+	return NULL;
+}
+
+/* What native XDP asks of an interface. */
+static void judge_xdp(const struct facts *facts, unsigned int i, const struct settings *settings,
 		      struct findings *findings)
 {
 	const struct nic_facts *nic = &facts->nic[i];
 	const struct nic_rule *rule = nic_rule_find(nic->driver, nic->version, facts->release);
 	struct finding *f;
 
-	f = add_nic(findings, nic->up ? LEVEL_OK : LEVEL_FAIL, STATUS_INTERFACE, nic, "link");
-	SAY(f->found, nic->up ? "up" : "down");
-	SAY(f->needed, "up");
-	if (!nic->up)
-		SAY(f->mend, "ip link set dev %s up", nic->name);
 	/* generic XDP and TC ask the driver for nothing */
 	if (settings->xdp_mode == XDP_MODE_NATIVE && settings->hook != HOOK_CHOICE_TC) {
 		judge_driver(nic, rule, findings);
 		judge_limits(nic, rule, !settings->dispatcher, findings);
 	}
-	judge_speed(nic, findings);
 	f = add_nic(findings, facts->other_xdp[i] ? LEVEL_FAIL : LEVEL_OK, STATUS_STATE, nic,
 		    "other XDP");
 	if (facts->other_xdp[i])
@@ -205,6 +210,56 @@ static void judge_nic(const struct facts *facts, unsigned int i, const struct se
 	if (facts->other_xdp[i])
 		SAY(f->mend, "ip link set dev %s xdp off ('bpftool net' shows whose it is)",
 		    nic->name);
+}
+
+static bool takes_tc_instead(const struct settings *settings)
+{
+	return settings->hook == HOOK_CHOICE_AUTO && !settings->dispatcher &&
+	       settings->xdp_mode == XDP_MODE_NATIVE;
+}
+
+/* Where auto takes TC, what keeps it from XDP keeps nobody from loading. */
+static void judge_hook(struct findings *findings, unsigned int first)
+{
+	const struct finding *obstacle = find_obstacle(findings, first);
+	struct finding *f;
+
+	for (unsigned int i = first; i < findings->count; i++) {
+		if (findings->item[i].level >= LEVEL_FIX)
+			findings->item[i].level = LEVEL_WARN;
+	}
+	f = add(findings, obstacle ? LEVEL_WARN : LEVEL_OK, STATUS_OK, "hook");
+	if (obstacle)
+		SAY(f->found, "auto takes tc: %.32s is %.48s", obstacle->name, obstacle->found);
+	else
+		SAY(f->found, "auto takes xdp");
+	SAY(f->needed, "xdp, which is faster for small packets");
+	if (obstacle)
+		SAY(f->mend, "%s", obstacle->mend);
+}
+
+static void judge_nics(const struct facts *facts, const struct settings *settings,
+		       struct findings *findings)
+{
+	unsigned int first;
+	struct finding *f;
+
+	for (unsigned int i = 0; i < facts->nic_count; i++) {
+		const struct nic_facts *nic = &facts->nic[i];
+
+		f = add_nic(findings, nic->up ? LEVEL_OK : LEVEL_FAIL, STATUS_INTERFACE, nic,
+			    "link");
+		SAY(f->found, nic->up ? "up" : "down");
+		SAY(f->needed, "up");
+		if (!nic->up)
+			SAY(f->mend, "ip link set dev %s up", nic->name);
+		judge_speed(nic, findings);
+	}
+	first = findings->count;
+	for (unsigned int i = 0; i < facts->nic_count; i++)
+		judge_xdp(facts, i, settings, findings);
+	if (takes_tc_instead(settings))
+		judge_hook(findings, first);
 }
 
 /* Ranges have a tab between their ends in /proc; sysctl(8) takes a blank as well. */
@@ -343,8 +398,7 @@ void facts_judge(const struct facts *facts, const struct settings *settings,
 {
 	findings->count = 0;
 	judge_kernel(facts, findings);
-	for (unsigned int i = 0; i < facts->nic_count; i++)
-		judge_nic(facts, i, settings, findings);
+	judge_nics(facts, settings, findings);
 	judge_sysctls(facts, findings);
 	judge_way_out(facts, findings);
 	judge_ports(facts, settings, findings);

@@ -144,6 +144,28 @@ static int find_wanted(const struct plan *plan, struct fix_list *wanted, struct 
 	return 0;
 }
 
+int nicfix_refuse(const struct plan *plan, struct err *err)
+{
+	struct utsname kernel;
+	struct nic_facts nic;
+
+	if (uname(&kernel))
+		return 0;
+	for (unsigned int i = 0; i < plan->dev_count; i++) {
+		const struct nic_rule *rule;
+
+		/* who cannot be asked is none of those */
+		if (nic_look(&nic, plan->dev[i].name))
+			continue;
+		rule = nic_rule_find(nic.driver, nic.version, kernel.release);
+		if (rule->refuse)
+			return err_set(err, STATUS_KERNEL, EOPNOTSUPP,
+				       "%s: driver %s %s: %s; or load with --hook tc", nic.name,
+				       nic.driver, nic.version, rule->refuse);
+	}
+	return 0;
+}
+
 /* What an earlier load has saved stays as it was then. */
 static int save(const char *path, const struct fix_list *wanted)
 {

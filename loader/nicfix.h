@@ -13,6 +13,9 @@ struct plan;
 /* Changes what keeps the drivers of the interfaces from running XDP, and nothing else. */
 int nicfix_apply(const struct plan *plan, struct err *err);
 
+/* Refuses drivers whose XDP takes the machine down, for which there is no fix. */
+int nicfix_refuse(const struct plan *plan, struct err *err);
+
 /* After the programs are off. Forgets what it has put back. Returns 0 or -errno. */
 int nicfix_restore(const char *pin_dir);
 

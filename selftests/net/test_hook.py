@@ -201,6 +201,10 @@ def test_auto_says_why(two_armed_lab: Lab) -> None:
     box.hook = "auto"
     try:
         topology.notice_xdp(ns, "eth0")
+        looked = box.json("check", box.outside, "--inside", box.inside, "--hook", "auto")
+        found = {entry["name"]: entry for entry in looked["checks"]}
+        assert looked["ready"], "what keeps auto from XDP does not keep it from TC"
+        assert found["hook"]["found"].startswith("auto takes tc: eth0 other XDP is program ")
         done = box.load()
         assert "hook = auto: at TC, because eth0: another XDP program" in done.stderr
         status = box.status()

@@ -350,6 +350,50 @@ static void generic_mode_asks_no_driver(void **state)
 	assert_int_equal(findings_status(&findings), STATUS_OK);
 }
 
+/* load takes TC then, and says why; so nothing of this keeps anybody from loading. */
+static void auto_takes_tc_where_xdp_cannot_go(void **state)
+{
+	static const struct {
+		const char *version;
+		uint32_t mtu, other;
+		enum level driver, mtu_level, other_level, hook;
+		const char *found;
+	} rows[] = {
+		{ "2.16.1g", 9001, 0, LEVEL_OK, LEVEL_OK, LEVEL_OK, LEVEL_OK, "auto takes xdp" },
+		{ "2.13.3g", 9001, 0, LEVEL_OK, LEVEL_WARN, LEVEL_OK, LEVEL_WARN,
+		  "auto takes tc: eth0 mtu is 9001" },
+		{ "2.17.0g", 1500, 0, LEVEL_WARN, LEVEL_OK, LEVEL_OK, LEVEL_WARN,
+		  "auto takes tc: eth0 driver is ena 2.17.0g" },
+		{ "2.16.1g", 9001, 17, LEVEL_OK, LEVEL_OK, LEVEL_WARN, LEVEL_WARN,
+		  "auto takes tc: eth0 other XDP is program 17" },
+	};
+	static struct settings settings;
+	static struct findings findings;
+	struct facts facts;
+
+	(void)state;
+	settings_init(&settings);
+	settings.hook = HOOK_CHOICE_AUTO;
+	for (unsigned int i = 0; i < COUNT_OF(rows); i++) {
+		facts = good_facts();
+		strcpy(facts.nic[0].version, rows[i].version);
+		facts.nic[0].mtu = rows[i].mtu;
+		facts.other_xdp[0] = rows[i].other;
+		facts_judge(&facts, &settings, &findings);
+		assert_int_equal(findings_status(&findings), STATUS_OK);
+		assert_int_equal(find(&findings, "eth0 driver")->level, rows[i].driver);
+		assert_int_equal(find(&findings, "eth0 mtu")->level, rows[i].mtu_level);
+		assert_int_equal(find(&findings, "eth0 other XDP")->level, rows[i].other_level);
+		assert_int_equal(find(&findings, "hook")->level, rows[i].hook);
+		assert_string_equal(find(&findings, "hook")->found, rows[i].found);
+	}
+	/* what no hook can do without still fails */
+	facts = good_facts();
+	facts.nic[0].up = false;
+	facts_judge(&facts, &settings, &findings);
+	assert_int_equal(findings_status(&findings), STATUS_INTERFACE);
+}
+
 static void behind_a_dispatcher_frames_fit_one_page(void **state)
 {
 	static struct settings settings;
@@ -376,6 +420,7 @@ int main(void)
 		cmocka_unit_test(versions),
 		cmocka_unit_test(each_precondition),
 		cmocka_unit_test(generic_mode_asks_no_driver),
+		cmocka_unit_test(auto_takes_tc_where_xdp_cannot_go),
 		cmocka_unit_test(behind_a_dispatcher_frames_fit_one_page),
 	};
 
