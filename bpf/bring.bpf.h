@@ -8,6 +8,7 @@
  * Where there is no such table its geometry has no groups. That is known when
  * the program is loaded, so nothing of this is left in it then.
  *
+ *   bring_waits()     has the program before the packets still?
  *   bring_find()      the slot of a key in the table, its flow brought if need be
  *   before_has()      is the key taken by a flow that was not brought yet?
  *
@@ -41,6 +42,17 @@ struct {
 	__type(key, __u32);
 	__type(value, struct natxdp_tags);
 } before_tags SEC(".maps");
+
+/*
+ * Behind a dispatcher this program is called before the old one, which has
+ * every packet until the new tables are active (gate_open() of gate.bpf.c).
+ */
+static __always_inline int bring_waits(void)
+{
+	struct natxdp_config *cfg = before.groups ? config_get() : NULL;
+
+	return cfg && !cfg->active;
+}
 
 /* Who brings a flow has memory of its own for it: a packet may interrupt a process. */
 enum bring_by { BRING_BY_PACKET, BRING_BY_PROCESS, BRING_BY };

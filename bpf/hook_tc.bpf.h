@@ -24,6 +24,8 @@ typedef struct __sk_buff hook_ctx;
 
 /* What passes goes to the filters after this one. */
 enum { HOOK_PASS = TC_ACT_UNSPEC, HOOK_DROP = TC_ACT_SHOT };
+/* There is no dispatcher at TC. */
+enum { HOOK_NEXT = TC_ACT_SHOT };
 
 enum hook_tc_limits {
 	HOOK_IP_HEADER_MAX = 60,

@@ -17,6 +17,8 @@ typedef struct xdp_md hook_ctx;
 
 /* Verdicts; hook_reflect() and hook_redirect() return others. */
 enum { HOOK_PASS = XDP_PASS, HOOK_DROP = XDP_DROP };
+/* To the next program of a dispatcher. */
+enum { HOOK_NEXT = XDP_ABORTED };
 
 /* The bytes that can be read and written without a helper: the frame, or its beginning. */
 static __always_inline void *hook_data(const hook_ctx *ctx)

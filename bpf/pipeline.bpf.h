@@ -282,6 +282,8 @@ static __always_inline int natxdp(hook_ctx *ctx, enum natxdp_side side)
 	struct packet pkt = {};
 	int reason, slot;
 
+	if (bring_waits())
+		return HOOK_NEXT;
 	reason = parse(ctx, &pkt, &key);
 	if (reason != PARSE_OK)
 		return finish(reason, &pkt);

@@ -13,6 +13,7 @@
 #include "err.h"
 #include "instance.h"
 #include "nat.h"
+#include "ours.h"
 #include "pins.h"
 #include "plan.h"
 #include "settings.h"
@@ -57,8 +58,10 @@ int attach_check_free_but(enum hook hook, const struct plan *plan, const struct 
 	const struct instance_link *link;
 	char name[BPF_OBJ_NAME_LEN];
 	struct attached attached;
+	struct ours ours;
 	int ret;
 
+	ours_look(&ours, plan->settings->pin_dir);
 	for (unsigned int i = 0; i < plan->dev_count; i++) {
 		const struct plan_dev *dev = &plan->dev[i];
 
@@ -69,6 +72,7 @@ int attach_check_free_but(enum hook hook, const struct plan *plan, const struct 
 				       hook_names[hook], strerror(-ret));
 		link = instance_find(instance, dev->name);
 		if (!attached.program || (link && link->entry == attached.program) ||
+		    ours_has(&ours, attached.program) ||
 		    (plan->settings->dispatcher && dispatch_can_join(dev->ifindex)))
 			continue;
 		program_name(attached.program, name);
@@ -119,12 +123,15 @@ static int dispatch_one(const struct nat *nat, const struct plan *plan, unsigned
 {
 	const char *name = nat_program_names[attach_program_for(plan, dev)];
 	struct bpf_prog_info info = { 0 };
+	struct bpf_object *object = nat_open_again(nat, name, err);
 	char path[PIN_PATH_MAX];
 	__u32 size = sizeof(info);
-	int fd = dispatch_add(nat, name, plan->dev[dev].name,
-			      plan->settings->xdp_mode == XDP_MODE_GENERIC, err),
-	    ret;
+	int fd = -EINVAL, ret;
 
+	if (object)
+		fd = dispatch_add(object, name, DISPATCH_NAT, plan->dev[dev].name,
+				  plan->settings->xdp_mode == XDP_MODE_GENERIC, err);
+	bpf_object__close(object);
 	if (fd < 0)
 		return fd;
 	pins_link_path(path, plan->settings->pin_dir, plan->dev[dev].name);
@@ -145,16 +152,17 @@ static int dispatch_one(const struct nat *nat, const struct plan *plan, unsigned
  */
 static int dispatch_all(const struct nat *nat, const struct plan *plan, struct err *err)
 {
-	uint32_t config = dispatch_map_id(nat->map[NAT_MAP_config]);
 	int id[NATXDP_DEVS_MAX] = { 0 };
+	struct ours ours;
 
 	for (unsigned int i = 0; i < plan->dev_count; i++) {
 		id[i] = dispatch_one(nat, plan, i, err);
 		if (id[i] < 0)
 			return id[i];
 	}
+	ours_look(&ours, plan->settings->pin_dir);
 	for (unsigned int i = 0; i < plan->dev_count; i++) {
-		int ret = dispatch_remove(plan->dev[i].ifindex, config, id[i]);
+		int ret = dispatch_remove(plan->dev[i].ifindex, &ours, id[i]);
 
 		if (ret)
 			return err_set(err, STATUS_KERNEL, ret,
@@ -211,11 +219,24 @@ int attach_all(const struct nat *nat, const struct plan *plan, struct err *err)
 	return ret;
 }
 
-static int replace_one(const struct plan *plan, unsigned int dev, int program)
+static int replace_filter(const struct plan *plan, unsigned int dev, int program)
+{
+	const char *pin_dir = plan->settings->pin_dir;
+	char path[PIN_PATH_MAX];
+	int ret;
+
+	pins_link_path(path, pin_dir, plan->dev[dev].name);
+	ret = tc_attach(pin_dir, plan->dev[dev].ifindex, program);
+	return ret ? ret : pins_put(program, path, pin_dir);
+}
+
+static int replace_one(enum hook hook, const struct plan *plan, unsigned int dev, int program)
 {
 	char path[PIN_PATH_MAX];
 	int link, ret;
 
+	if (hook == HOOK_TC)
+		return replace_filter(plan, dev, program);
 	pins_link_path(path, plan->settings->pin_dir, plan->dev[dev].name);
 	link = bpf_obj_get(path);
 	if (link < 0)
@@ -225,7 +246,7 @@ static int replace_one(const struct plan *plan, unsigned int dev, int program)
 	return ret;
 }
 
-int attach_swap_all(const struct plan *plan, const int program[], struct err *err)
+int attach_swap_all(enum hook hook, const struct plan *plan, const int program[], struct err *err)
 {
 	int before[NATXDP_DEVS_MAX];
 	struct attached attached;
@@ -233,7 +254,7 @@ int attach_swap_all(const struct plan *plan, const int program[], struct err *er
 	int ret = 0;
 
 	for (; opened < plan->dev_count; opened++) {
-		ret = attach_query(HOOK_XDP, plan->dev[opened].ifindex, &attached);
+		ret = attach_query(hook, plan->dev[opened].ifindex, &attached);
 		before[opened] = ret ? ret : bpf_prog_get_fd_by_id(attached.program);
 		if (before[opened] < 0) {
 			ret = before[opened];
@@ -241,12 +262,13 @@ int attach_swap_all(const struct plan *plan, const int program[], struct err *er
 		}
 	}
 	for (; !ret && done < plan->dev_count; done += !ret)
-		ret = replace_one(plan, done, program[done]);
+		ret = replace_one(hook, plan, done, program[done]);
 	if (ret) {
-		err_set(err, STATUS_KERNEL, ret, "%s: cannot replace the XDP program: %s",
-			plan->dev[opened < plan->dev_count ? opened : done].name, strerror(-ret));
+		err_set(err, STATUS_KERNEL, ret, "%s: cannot replace the %s program: %s",
+			plan->dev[opened < plan->dev_count ? opened : done].name, hook_names[hook],
+			strerror(-ret));
 		for (; done; done--)
-			replace_one(plan, done - 1, before[done - 1]);
+			replace_one(hook, plan, done - 1, before[done - 1]);
 	}
 	while (opened)
 		close(before[--opened]);
@@ -331,11 +353,11 @@ int attach_replace_all(const struct nat *nat, const struct plan *plan,
 
 	if (plan->settings->dispatcher)
 		return dispatch_all(nat, plan, err);
-	if (nat->hook == HOOK_TC || instance->link[0].hook == HOOK_TC)
+	if (!instance_is_at(instance, nat->hook))
 		return move_all(nat, plan, instance, err);
 	for (unsigned int i = 0; i < plan->dev_count; i++)
 		program[i] = nat_program(nat, attach_program_for(plan, i));
-	return attach_swap_all(plan, program, err);
+	return attach_swap_all(nat->hook, plan, program, err);
 }
 
 int attach_back_all(const struct nat *nat, const struct plan *plan, const struct instance *instance,
@@ -351,7 +373,7 @@ int attach_back_all(const struct nat *nat, const struct plan *plan, const struct
 		int program = nat_program(nat, attach_program_for(plan, i));
 
 		if (link && link->ifindex == plan->dev[i].ifindex && nat->hook == HOOK_XDP &&
-		    link->hook == HOOK_XDP && !replace_one(plan, i, program))
+		    link->hook == HOOK_XDP && !replace_one(HOOK_XDP, plan, i, program))
 			continue;
 		if (link && link->hook != nat->hook)
 			detach_one(link->hook, plan, i, -1);

@@ -39,7 +39,7 @@ int attach_back_all(const struct nat *nat, const struct plan *plan, const struct
 		    struct err *err);
 
 /* Gives interface @i of @plan the program @program[i], or leaves all as they were. */
-int attach_swap_all(const struct plan *plan, const int program[], struct err *err);
+int attach_swap_all(enum hook hook, const struct plan *plan, const int program[], struct err *err);
 
 /*
  * Gives every interface its program of @nat, at the hook of that one, in the

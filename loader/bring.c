@@ -16,6 +16,7 @@
 #include "nat.h"
 #include "nexthops.h"
 #include "nicfix.h"
+#include "ours.h"
 #include "pins.h"
 #include "plan.h"
 #include "lastload.h"
@@ -185,23 +186,6 @@ static bool tables_fit(const struct plan *plan, const struct natxdp_config *conf
 	return config->abi == NATXDP_ABI && config->max_flows == plan->settings->max_flows;
 }
 
-/* libxdp changes programs one by one and knows no gate; the gate is a program of XDP. */
-static int check_can_upgrade(const struct nat *nat, const struct plan *plan,
-			     const struct instance *instance, struct err *err)
-{
-	if (!plan->settings->dispatcher && nat->hook == HOOK_XDP &&
-	    instance->link[0].hook == HOOK_XDP)
-		return 0;
-	if (!plan->settings->dispatcher)
-		return err_set(err, STATUS_STATE, EEXIST,
-			       "at the TC hook max_flows, and the version of the tables, cannot change "
-			       "while loaded: load with --hook xdp before, or run 'natxdp unload' "
-			       "first, which ends its flows");
-	return err_set(err, STATUS_STATE, EEXIST,
-		       "behind a dispatcher max_flows, and the version of the tables, cannot change "
-		       "while loaded: run 'natxdp unload' first, which ends its flows");
-}
-
 /* From here on there is something to undo. */
 static int switch_over(struct nat *nat, const struct plan *plan, const struct instance *instance,
 		       const struct sysctl_list *sysctls, struct err *err)
@@ -234,15 +218,27 @@ static int replace_in_place(struct nat *nat, const struct plan *plan,
 	int ret;
 
 	ret = sysctl_needed(plan, &sysctls, err);
-	if (!ret && nat->hook != instance->link[0].hook)
-		ret = attach_check_free(nat->hook, plan, err);
-	if (!ret && nat->hook != instance->link[0].hook)
-		ret = check_drivers(nat->hook, plan, err);
 	if (!ret)
 		ret = nat_replace(nat, plan->settings->dispatcher, err);
 	if (!ret)
 		ret = switch_over(nat, plan, instance, &sysctls, err);
 	return ret;
+}
+
+static int err_dispatched(struct err *err)
+{
+	return err_set(err, STATUS_STATE, EEXIST,
+		       "behind a dispatcher max_flows, and the version of the tables, cannot change "
+		       "while loaded: run 'natxdp unload' first, which ends its flows");
+}
+
+/* One that was killed as it moved the NAT to XDP has left its filters, which nothing needs. */
+static void leave_tc(const char *pin_dir)
+{
+	struct ours ours;
+
+	ours_look(&ours, pin_dir);
+	tc_leave(pin_dir, &ours);
 }
 
 int bring_over(const struct plan *plan, const struct instance *instance, struct err *err)
@@ -257,13 +253,16 @@ int bring_over(const struct plan *plan, const struct instance *instance, struct 
 	ret = check_same_interfaces(plan, instance, err);
 	if (!ret)
 		ret = check_same_arms(plan, &nat.config, err);
-	if (!ret && tables_fit(plan, &nat.config)) {
-		ret = replace_in_place(&nat, plan, instance, err);
-	} else if (!ret) {
-		ret = check_can_upgrade(&nat, plan, instance, err);
-		if (!ret)
-			ret = upgrade(plan, instance, &nat, err);
-	}
+	if (!ret && !instance_is_at(instance, nat.hook))
+		ret = attach_check_free_but(nat.hook, plan, instance, err);
+	if (!ret && !instance_is_at(instance, nat.hook))
+		ret = check_drivers(nat.hook, plan, err);
+	if (!ret)
+		ret = tables_fit(plan, &nat.config) ? replace_in_place(&nat, plan, instance, err) :
+		      plan->settings->dispatcher    ? err_dispatched(err) :
+						      upgrade(plan, instance, &nat, err);
+	if (!ret && nat.hook == HOOK_XDP)
+		leave_tc(plan->settings->pin_dir);
 	nat_close(&nat);
 	return ret;
 }
@@ -340,19 +339,14 @@ static void detach(const char *path, void *data)
 static void leave_all(const char *pin_dir)
 {
 	struct if_nameindex *list, *entry;
-	char path[PIN_PATH_MAX];
-	int fd;
+	struct ours ours;
 
-	pins_map_path(path, pin_dir, nat_map_names[NAT_MAP_config]);
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return;
+	ours_look(&ours, pin_dir);
 	list = if_nameindex();
 	for (entry = list; entry && entry->if_index; entry++)
-		dispatch_remove(entry->if_index, dispatch_map_id(fd), 0);
+		dispatch_remove(entry->if_index, &ours, 0);
 	if_freenameindex(list);
-	tc_leave(pin_dir, dispatch_map_id(fd));
-	close(fd);
+	tc_leave(pin_dir, &ours);
 }
 
 int bring_down(const char *pin_dir, bool *sysctls_left, struct err *err)

@@ -13,22 +13,13 @@
 #include <xdp/libxdp.h>
 
 #include "err.h"
-#include "nat.h"
+#include "ours.h"
 
-enum {
-	/* xdp-filter runs at 10 and shall see frames before they are translated */
-	PRIORITY = 50,
-	/* more maps than a program has */
-	MAPS_MAX = 64,
-};
+/* xdp-filter runs at 10 and shall see frames before they are translated. */
+static const unsigned int priorities[] = { [DISPATCH_NAT] = 50, [DISPATCH_AFTER] = 49 };
 
-uint32_t dispatch_map_id(int fd)
-{
-	struct bpf_map_info info = { 0 };
-	__u32 size = sizeof(info);
-
-	return bpf_obj_get_info_by_fd(fd, &info, &size) ? 0 : info.id;
-}
+/* of ours, on one interface */
+enum { PROGRAMS_MAX = 8 };
 
 /*
  * libxdp reads its dispatcher from a file where it was built to look; a package with a libxdp of
@@ -54,37 +45,24 @@ static struct xdp_multiprog *dispatcher_on(uint32_t ifindex)
 	return NULL;
 }
 
-static bool look_up(const struct xdp_program *program, struct bpf_prog_info *info,
-		    uint32_t maps[MAPS_MAX])
+static uint32_t id_of(const struct xdp_program *program)
 {
-	__u32 size = sizeof(*info);
+	struct bpf_prog_info info = { 0 };
+	__u32 size = sizeof(info);
 
-	memset(info, 0, sizeof(*info));
-	info->map_ids = (uintptr_t)maps;
-	info->nr_map_ids = maps ? MAPS_MAX : 0;
-	return !bpf_obj_get_info_by_fd(xdp_program__fd(program), info, &size);
-}
-
-static bool uses(const struct bpf_prog_info *info, const uint32_t maps[MAPS_MAX], uint32_t map)
-{
-	for (unsigned int i = 0; i < info->nr_map_ids && i < MAPS_MAX; i++) {
-		if (maps[i] == map)
-			return true;
-	}
-	return false;
+	return bpf_obj_get_info_by_fd(xdp_program__fd(program), &info, &size) ? 0 : info.id;
 }
 
 bool dispatch_has(uint32_t ifindex, uint32_t id)
 {
 	struct xdp_multiprog *programs = dispatcher_on(ifindex);
 	struct xdp_program *program = NULL;
-	struct bpf_prog_info info;
 	bool found = false;
 
 	if (!programs)
 		return false;
 	while (!found && (program = xdp_multiprog__next_prog(program, programs)))
-		found = look_up(program, &info, NULL) && info.id == id;
+		found = id_of(program) == id;
 	xdp_multiprog__close(programs);
 	return found;
 }
@@ -101,13 +79,12 @@ bool dispatch_can_join(uint32_t ifindex)
 	return !bpf_xdp_query_id(ifindex, 0, &id) && !id;
 }
 
-int dispatch_remove(uint32_t ifindex, uint32_t config, uint32_t keep)
+int dispatch_remove(uint32_t ifindex, const struct ours *ours, uint32_t keep)
 {
 	struct xdp_multiprog *programs = dispatcher_on(ifindex);
-	struct xdp_program *program = NULL, *ours[MAPS_MAX];
-	uint32_t maps[MAPS_MAX];
-	struct bpf_prog_info info;
+	struct xdp_program *program = NULL, *found[PROGRAMS_MAX];
 	enum xdp_attach_mode mode;
+	uint32_t id;
 	size_t count = 0;
 	int ret = 0;
 
@@ -116,19 +93,19 @@ int dispatch_remove(uint32_t ifindex, uint32_t config, uint32_t keep)
 	find_dispatcher();
 	mode = xdp_multiprog__attach_mode(programs);
 	while ((program = xdp_multiprog__next_prog(program, programs))) {
-		if (count < MAPS_MAX && look_up(program, &info, maps) && info.id != keep &&
-		    uses(&info, maps, config))
-			ours[count++] = program;
+		id = id_of(program);
+		if (count < PROGRAMS_MAX && id && id != keep && ours_has(ours, id))
+			found[count++] = program;
 	}
 	/* the one call makes one dispatcher without all of them */
 	if (count)
-		ret = xdp_program__detach_multi(ours, count, ifindex, mode, 0);
+		ret = xdp_program__detach_multi(found, count, ifindex, mode, 0);
 	xdp_multiprog__close(programs);
 	return ret;
 }
 
 static struct xdp_program *make_program(struct bpf_object *object, const char *name,
-					struct err *err)
+					enum dispatch_role role, struct err *err)
 {
 	DECLARE_LIBXDP_OPTS(xdp_program_opts, opts, .obj = object, .prog_name = name);
 	struct xdp_program *program = xdp_program__create(&opts);
@@ -139,9 +116,12 @@ static struct xdp_program *make_program(struct bpf_object *object, const char *n
 	 * of its programs replaces another, a frame must not see both.
 	 */
 	if (!ret)
-		ret = xdp_program__set_run_prio(program, PRIORITY);
+		ret = xdp_program__set_run_prio(program, priorities[role]);
 	if (!ret)
 		ret = xdp_program__set_chain_call_enabled(program, XDP_PASS, false);
+	/* HOOK_NEXT */
+	if (!ret && role == DISPATCH_AFTER)
+		ret = xdp_program__set_chain_call_enabled(program, XDP_ABORTED, true);
 	if (!ret)
 		return program;
 	err_set(err, STATUS_KERNEL, ret, "libxdp does not take the program: %s", strerror(-ret));
@@ -171,16 +151,12 @@ static int attach(struct xdp_program *program, const char *iface, bool generic, 
 		       iface);
 }
 
-int dispatch_add(const struct nat *nat, const char *name, const char *iface, bool generic,
-		 struct err *err)
+int dispatch_add(struct bpf_object *object, const char *name, enum dispatch_role role,
+		 const char *iface, bool generic, struct err *err)
 {
-	struct bpf_object *object = nat_open_again(nat, name, err);
-	struct xdp_program *program;
+	struct xdp_program *program = make_program(object, name, role, err);
 	int fd = -1;
 
-	if (!object)
-		return -EINVAL;
-	program = make_program(object, name, err);
 	if (program && !attach(program, iface, generic, err)) {
 		fd = fcntl(xdp_program__fd(program), F_DUPFD_CLOEXEC, 3);
 		if (fd < 0)
@@ -189,6 +165,5 @@ int dispatch_add(const struct nat *nat, const char *name, const char *iface, boo
 	}
 	if (program)
 		xdp_program__close(program);
-	bpf_object__close(object);
 	return fd < 0 ? -EINVAL : fd;
 }

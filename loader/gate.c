@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "dispatch.h"
 #include "err.h"
 #include "gate.skel.h"
 #include "instance.h"
 #include "nat.h"
+#include "ours.h"
 #include "pins.h"
 #include "plan.h"
 #include "settings.h"
@@ -21,6 +23,15 @@ static const enum nat_program programs[NATXDP_GATE_SIDES] = {
 	[NATXDP_SIDE_SINGLE] = NAT_PROGRAM_SINGLE,
 	[NATXDP_SIDE_INSIDE] = NAT_PROGRAM_INSIDE,
 	[NATXDP_SIDE_OUTSIDE] = NAT_PROGRAM_OUTSIDE,
+};
+
+static const char *const names[HOOKS][NATXDP_GATE_SIDES] = {
+	[HOOK_XDP] = { [NATXDP_SIDE_SINGLE] = "gate_single",
+		       [NATXDP_SIDE_INSIDE] = "gate_inside",
+		       [NATXDP_SIDE_OUTSIDE] = "gate_outside" },
+	[HOOK_TC] = { [NATXDP_SIDE_SINGLE] = "gate_tc_single",
+		      [NATXDP_SIDE_INSIDE] = "gate_tc_inside",
+		      [NATXDP_SIDE_OUTSIDE] = "gate_tc_outside" },
 };
 
 static __u32 side_of(const struct plan *plan, unsigned int dev)
@@ -33,24 +44,31 @@ static __u32 side_of(const struct plan *plan, unsigned int dev)
 	return side;
 }
 
+static int put_before(const struct gate *gate, const struct instance_link *link, __u32 side)
+{
+	int fd = link ? bpf_prog_get_fd_by_id(link->program) : -1, ret = 0;
+
+	if (fd < 0)
+		return link ? -errno : -ENODEV;
+	if (bpf_map_update_elem(bpf_map__fd(gate->bpf->maps.gate_before), &side, &fd, BPF_ANY))
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
 static int put_programs(const struct gate *gate, const struct instance *instance,
 			const struct nat *after, const struct plan *plan)
 {
-	int befores = bpf_map__fd(gate->bpf->maps.gate_before);
-	int afters = bpf_map__fd(gate->bpf->maps.gate_after);
-	int fd, ret = 0;
+	int afters = bpf_map__fd(gate->bpf->maps.gate_after), ret = 0;
 
 	for (unsigned int i = 0; !ret && i < plan->dev_count; i++) {
-		const struct instance_link *link = instance_find(instance, plan->dev[i].name);
 		__u32 side = side_of(plan, i);
 		int program = nat_program(after, programs[side]);
 
-		fd = link ? bpf_prog_get_fd_by_id(link->program) : -1;
-		if (fd < 0 || bpf_map_update_elem(befores, &side, &fd, BPF_ANY) ||
-		    bpf_map_update_elem(afters, &side, &program, BPF_ANY))
-			ret = fd < 0 && !link ? -ENODEV : -errno;
-		if (fd >= 0)
-			close(fd);
+		if (bpf_map_update_elem(afters, &side, &program, BPF_ANY))
+			ret = -errno;
+		if (!ret)
+			ret = put_before(gate, instance_find(instance, plan->dev[i].name), side);
 	}
 	return ret;
 }
@@ -92,18 +110,37 @@ static int name_config(const struct gate *gate, const struct nat *after)
 		       0;
 }
 
+/* Of the programs those of one hook, or none behind a dispatcher. */
+static void choose_programs(const struct gate *gate, bool dispatched)
+{
+	for (int hook = 0; hook < HOOKS; hook++) {
+		for (int side = 0; side < NATXDP_GATE_SIDES; side++)
+			bpf_program__set_autoload(bpf_object__find_program_by_name(gate->bpf->obj,
+										   names[hook]
+											[side]),
+						  hook == (int)gate->hook && !dispatched);
+	}
+}
+
 int gate_make(struct gate *gate, const struct instance *instance, const struct nat *after,
 	      const struct plan *plan, struct err *err)
 {
-	int ret = -errno;
+	int ret = -ENOMEM;
 
+	gate->hook = after->hook;
+	gate->after = after;
 	gate->bpf = gate_bpf__open();
-	if (gate->bpf)
+	if (gate->bpf) {
+		choose_programs(gate, plan->settings->dispatcher);
 		ret = bpf_map__reuse_fd(gate->bpf->maps.gate_sweep,
 					after->before->map[NAT_MAP_sweep_state]);
+	}
+	if (!ret)
+		ret = bpf_map__reuse_fd(gate->bpf->maps.gate_config, after->map[NAT_MAP_config]);
 	if (!ret)
 		ret = gate_bpf__load(gate->bpf);
-	if (!ret)
+	/* a dispatcher hands over itself */
+	if (!ret && !plan->settings->dispatcher)
 		ret = put_programs(gate, instance, after, plan);
 	if (!ret)
 		ret = name_config(gate, after);
@@ -115,19 +152,64 @@ int gate_make(struct gate *gate, const struct instance *instance, const struct n
 	return ret;
 }
 
+/* Called before the old one, which has the packets until the gate opens. */
+static int add_one(const struct gate *gate, const struct plan *plan, unsigned int dev,
+		   struct err *err)
+{
+	const char *name = nat_program_names[attach_program_for(plan, dev)];
+	struct bpf_object *object = nat_open_again(gate->after, name, err);
+	int fd;
+
+	if (!object)
+		return -EINVAL;
+	fd = dispatch_add(object, name, DISPATCH_AFTER, plan->dev[dev].name,
+			  plan->settings->xdp_mode == XDP_MODE_GENERIC, err);
+	bpf_object__close(object);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+static int remove_all(const struct plan *plan, struct err *err)
+{
+	struct ours after;
+	int ret;
+
+	ours_look_next(&after, plan->settings->pin_dir);
+	for (unsigned int i = 0; i < plan->dev_count; i++) {
+		ret = dispatch_remove(plan->dev[i].ifindex, &after, 0);
+		if (ret)
+			return err_set(err, STATUS_KERNEL, ret,
+				       "%s: a program of the upgrade cannot be taken off: %s",
+				       plan->dev[i].name, strerror(-ret));
+	}
+	return 0;
+}
+
+static int add_all(const struct gate *gate, const struct plan *plan, struct err *err)
+{
+	struct err ignored;
+	int ret = 0;
+
+	for (unsigned int i = 0; !ret && i < plan->dev_count; i++)
+		ret = add_one(gate, plan, i, err);
+	if (ret)
+		remove_all(plan, &ignored);
+	return ret;
+}
+
 int gate_attach(const struct gate *gate, const struct plan *plan, struct err *err)
 {
-	const struct gate_bpf *bpf = gate->bpf;
-	const int by_side[NATXDP_GATE_SIDES] = {
-		[NATXDP_SIDE_SINGLE] = bpf_program__fd(bpf->progs.gate_single),
-		[NATXDP_SIDE_INSIDE] = bpf_program__fd(bpf->progs.gate_inside),
-		[NATXDP_SIDE_OUTSIDE] = bpf_program__fd(bpf->progs.gate_outside),
-	};
 	int program[NATXDP_DEVS_MAX];
 
+	if (plan->settings->dispatcher)
+		return add_all(gate, plan, err);
 	for (unsigned int i = 0; i < plan->dev_count; i++)
-		program[i] = by_side[side_of(plan, i)];
-	return attach_swap_all(plan, program, err);
+		program[i] = bpf_program__fd(
+			bpf_object__find_program_by_name(gate->bpf->obj,
+							 names[gate->hook][side_of(plan, i)]));
+	return attach_swap_all(gate->hook, plan, program, err);
 }
 
 int gate_open(const struct gate *gate, struct err *err)
@@ -173,11 +255,14 @@ bool gate_read(const char *pin_dir, struct natxdp_gate *gate)
 	return found;
 }
 
-int gate_detach(const char *pin_dir, const struct plan *plan, struct err *err)
+int gate_detach(const char *pin_dir, enum hook hook, const struct plan *plan, struct err *err)
 {
-	int program[NATXDP_DEVS_MAX], befores = open_pin(pin_dir, "before"), ret = 0;
+	int program[NATXDP_DEVS_MAX], befores, ret = 0;
 	unsigned int found = 0;
 
+	if (plan->settings->dispatcher)
+		return remove_all(plan, err);
+	befores = open_pin(pin_dir, "before");
 	if (befores < 0)
 		return err_set(err, STATUS_KERNEL, befores,
 			       "%s/" PINS_GATE ": what was loaded before is not to be found: %s",
@@ -196,7 +281,7 @@ int gate_detach(const char *pin_dir, const struct plan *plan, struct err *err)
 		err_set(err, STATUS_KERNEL, ret, "%s: its program before cannot be found: %s",
 			plan->dev[found - 1].name, strerror(-ret));
 	else
-		ret = attach_swap_all(plan, program, err);
+		ret = attach_swap_all(hook, plan, program, err);
 	while (found--) {
 		if (program[found] >= 0)
 			close(program[found]);

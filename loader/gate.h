@@ -3,7 +3,8 @@
  * The gate of an upgrade: what all interfaces have for the moment in which the
  * packets go over from the old programs and tables to the new ones. Its pins
  * are in PIN_DIR/gate, and are all that is needed to go on from there after
- * whoever made it has died. See bpf/gate.bpf.c.
+ * whoever made it has died. Behind a dispatcher it is no program, but the new
+ * ones are added before the old ones. See bpf/gate.bpf.c.
  *
  * Functions return 0 or -errno and then have written @err.
  */
@@ -15,6 +16,8 @@
 
 #include <natxdp/gate.h>
 
+#include "hook.h"
+
 struct err;
 struct gate_bpf;
 struct instance;
@@ -23,6 +26,8 @@ struct plan;
 
 struct gate {
 	struct gate_bpf *bpf;
+	enum hook hook;
+	const struct nat *after; /* outlives it */
 };
 
 /* Between the programs of @instance and @after, a NAT beside that one; pinned. */
@@ -41,7 +46,7 @@ void gate_close(struct gate *gate); /* what is pinned goes on */
 bool gate_read(const char *pin_dir, struct natxdp_gate *gate);
 
 /* Gives the interfaces that have the gate the programs back that were there before. */
-int gate_detach(const char *pin_dir, const struct plan *plan, struct err *err);
+int gate_detach(const char *pin_dir, enum hook hook, const struct plan *plan, struct err *err);
 
 /* The program natxdp_bring of the new ones, or -errno. Owned by the caller. */
 int gate_bring(const char *pin_dir);

@@ -10,6 +10,7 @@
 #include "attach.h"
 #include "dispatch.h"
 #include "nat.h"
+#include "ours.h"
 #include "pins.h"
 #include "tc.h"
 
@@ -43,33 +44,43 @@ static void look_at_dispatched(int fd, struct instance_link *link)
 		link->ifindex = 0;
 }
 
-/* At TC the program is pinned, too, and a filter of the interface has it or not. */
-static void look_at_filter(uint32_t program, struct instance_link *link)
+/*
+ * At TC the program is pinned, too, and a filter of the interface has it or
+ * not; or has another one of ours, which whoever put it there did not live to
+ * pin.
+ */
+static void look_at_filter(uint32_t program, const struct ours *ours, struct instance_link *link)
 {
 	uint32_t ifindex = if_nametoindex(link->name), id;
 
 	link->hook = HOOK_TC;
 	link->program = program;
-	if (!ifindex || tc_query(ifindex, &id) || id != program)
+	if (!ifindex || tc_query(ifindex, &id) || (id != program && !ours_has(ours, id)))
 		return;
 	link->ifindex = ifindex;
-	link->entry = program;
+	link->program = link->entry = id;
 }
 
-static void look_at_program(int fd, struct instance_link *link)
+static void look_at_program(int fd, const struct ours *ours, struct instance_link *link)
 {
 	struct bpf_prog_info info = { 0 };
 	__u32 size = sizeof(info);
 
 	if (!bpf_obj_get_info_by_fd(fd, &info, &size) && info.type == BPF_PROG_TYPE_SCHED_CLS)
-		look_at_filter(info.id, link);
+		look_at_filter(info.id, ours, link);
 	else
 		look_at_dispatched(fd, link);
 }
 
+struct look {
+	struct instance *instance;
+	struct ours ours;
+};
+
 static void look_at_link(const char *path, void *data)
 {
-	struct instance *instance = data;
+	struct look *look = data;
+	struct instance *instance = look->instance;
 	struct instance_link *link = &instance->link[instance->link_count];
 	int fd;
 
@@ -84,7 +95,7 @@ static void look_at_link(const char *path, void *data)
 			*c = '.';
 	}
 	if (pins_is_program(fd))
-		look_at_program(fd, link);
+		look_at_program(fd, &look->ours, link);
 	else
 		look_at_own_link(fd, link);
 	instance->link_count++;
@@ -156,16 +167,27 @@ static void outside_first(struct instance *instance)
 
 void instance_look(struct instance *instance, const char *pin_dir)
 {
+	struct look look = { .instance = instance };
 	bool found;
 
 	memset(instance, 0, sizeof(*instance));
 	found = read_config(instance, pin_dir);
-	pins_each(pin_dir, "links", look_at_link, instance);
+	ours_look(&look.ours, pin_dir);
+	pins_each(pin_dir, PINS_LINKS, look_at_link, &look);
 	outside_first(instance);
 	if (found && is_complete(instance, pin_dir))
 		instance->state = INSTANCE_RUNNING;
 	else if (pins_exist(pin_dir))
 		instance->state = INSTANCE_REMAINS;
+}
+
+bool instance_is_at(const struct instance *instance, enum hook hook)
+{
+	for (unsigned int i = 0; i < instance->link_count; i++) {
+		if (instance->link[i].hook != hook)
+			return false;
+	}
+	return true;
 }
 
 const struct instance_link *instance_find(const struct instance *instance, const char *iface)

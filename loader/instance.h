@@ -43,6 +43,9 @@ enum { TAG_TEXT = 2 * 8 + 1 /* BPF_TAG_SIZE */ };
 
 void instance_tag(uint32_t program, char tag[TAG_TEXT]);
 
+/* Are all its interfaces at that hook? Not if a load was killed as it moved them. */
+bool instance_is_at(const struct instance *instance, enum hook hook);
+
 const struct instance_link *instance_find(const struct instance *instance, const char *iface);
 
 #endif

@@ -86,9 +86,11 @@ int nat_load(struct nat *nat, enum hook hook, const struct settings *settings, s
 /*
  * As nat_load(), to take over what @before has, which goes on: tables of
  * flows of its own size, and all other maps shared, as far as their layout is
- * the same. @before must outlive it.
+ * the same. @before must outlive it. @hook: where @before is. @dispatched: as in
+ * nat_replace(), and it is not active yet.
  */
-int nat_load_beside(struct nat *nat, const struct nat *before, uint32_t max_flows, struct err *err);
+int nat_load_beside(struct nat *nat, const struct nat *before, enum hook hook, bool dispatched,
+		    uint32_t max_flows, struct err *err);
 
 /* The maps below @pin_dir. STATUS_NOT_LOADED if there are none. */
 int nat_open(struct nat *nat, const char *pin_dir, struct err *err);

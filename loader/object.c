@@ -123,6 +123,23 @@ static bool is_of_table(enum nat_map map)
 	       map == NAT_MAP_flow_due || map == NAT_MAP_sweep_state || map == NAT_MAP_config;
 }
 
+/* The programs of @object bring flows from @before. */
+static int look_into(const struct nat *before, struct bpf_object *object, struct err *err)
+{
+	int ret;
+
+	ret = reuse_map(bpf_object__find_map_by_name(object, "before_table"),
+			before->map[NAT_MAP_flow_table], err);
+	if (!ret)
+		ret = reuse_map(bpf_object__find_map_by_name(object, "before_tags"),
+				before->map[NAT_MAP_flow_tags], err);
+	if (!ret)
+		bpf_map__set_initial_value(bpf_object__find_map_by_name(object, ".rodata.before"),
+					   &before->config.geometry,
+					   sizeof(before->config.geometry));
+	return ret;
+}
+
 static int share_maps(const struct nat *before, struct bpf_object *object,
 		      struct bpf_map *const maps[NAT_MAPS], struct err *err)
 {
@@ -139,17 +156,7 @@ static int share_maps(const struct nat *before, struct bpf_object *object,
 		else if (same < 0 || !abi_can_carry(i))
 			ret = err_other_layout(map, same, err);
 	}
-	if (!ret)
-		ret = reuse_map(bpf_object__find_map_by_name(object, "before_table"),
-				before->map[NAT_MAP_flow_table], err);
-	if (!ret)
-		ret = reuse_map(bpf_object__find_map_by_name(object, "before_tags"),
-				before->map[NAT_MAP_flow_tags], err);
-	if (!ret)
-		bpf_map__set_initial_value(bpf_object__find_map_by_name(object, ".rodata.before"),
-					   &before->config.geometry,
-					   sizeof(before->config.geometry));
-	return ret;
+	return ret ? ret : look_into(before, object, err);
 }
 
 static int load_programs(struct nat *nat, struct err *err)
@@ -222,18 +229,20 @@ int nat_load(struct nat *nat, enum hook hook, const struct settings *settings, s
 	return ret;
 }
 
-int nat_load_beside(struct nat *nat, const struct nat *before, uint32_t max_flows, struct err *err)
+int nat_load_beside(struct nat *nat, const struct nat *before, enum hook hook, bool dispatched,
+		    uint32_t max_flows, struct err *err)
 {
 	struct bpf_map *maps[NAT_MAPS];
 	int ret;
 
 	nat_init(nat);
+	nat->hook = hook;
 	nat->before = before;
 	nat->config = before->config;
 	nat->config.abi = NATXDP_ABI;
 	nat->config.max_flows = max_flows;
 	geometry_size(&nat->config.geometry, max_flows); /* and the key stays */
-	ret = open_objects(nat, false, err);
+	ret = open_objects(nat, dispatched, err);
 	if (!ret) {
 		find_maps(nat, maps);
 		ret = share_maps(before, nat->object, maps, err);
@@ -243,7 +252,7 @@ int nat_load_beside(struct nat *nat, const struct nat *before, uint32_t max_flow
 	if (!ret)
 		ret = own_maps(nat, maps, err);
 	if (!ret)
-		ret = nat_set_active(nat, true, err);
+		ret = nat_set_active(nat, !dispatched, err);
 	if (ret)
 		nat_close(nat);
 	return ret;
@@ -272,7 +281,7 @@ struct bpf_object *nat_open_again(const struct nat *nat, const char *name, struc
 	{
 		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), name));
 	}
-	if (!reuse_maps(nat, object, err))
+	if (!reuse_maps(nat, object, err) && (!nat->before || !look_into(nat->before, object, err)))
 		return object;
 	bpf_object__close(object);
 	return NULL;

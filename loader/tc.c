@@ -13,13 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ours.h"
 #include "rundir.h"
 
 enum {
 	/* the first: who comes before us and accepts would have it leave untranslated */
 	PRIORITY = 1,
 	HANDLE = 0x6e61,
-	MAPS_MAX = 64,
 	QDISCS_MAX = 64,
 	MESSAGE_SIZE = 32768,
 };
@@ -166,33 +166,13 @@ void tc_detach(const char *pin_dir, uint32_t ifindex)
 	bpf_tc_hook_destroy(&hook);
 }
 
-static bool uses(uint32_t program, uint32_t map)
-{
-	struct bpf_prog_info info = { 0 };
-	uint32_t maps[MAPS_MAX] = { 0 };
-	__u32 size = sizeof(info);
-	int fd = bpf_prog_get_fd_by_id(program), ret;
-
-	if (fd < 0)
-		return false;
-	info.map_ids = (uintptr_t)maps;
-	info.nr_map_ids = MAPS_MAX;
-	ret = bpf_obj_get_info_by_fd(fd, &info, &size);
-	close(fd);
-	for (unsigned int i = 0; !ret && i < info.nr_map_ids && i < MAPS_MAX; i++) {
-		if (maps[i] == map)
-			return true;
-	}
-	return false;
-}
-
-void tc_leave(const char *pin_dir, uint32_t map)
+void tc_leave(const char *pin_dir, const struct ours *ours)
 {
 	struct if_nameindex *list = if_nameindex();
 	uint32_t id;
 
 	for (struct if_nameindex *entry = list; entry && entry->if_index; entry++) {
-		if (!tc_query(entry->if_index, &id) && id && uses(id, map))
+		if (!tc_query(entry->if_index, &id) && id && ours_has(ours, id))
 			tc_detach(pin_dir, entry->if_index);
 	}
 	if_freenameindex(list);

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct ours;
+
 /* The program at our place of the interface: its id, 0 for none. Returns 0 or -errno. */
 int tc_query(uint32_t ifindex, uint32_t *id);
 
@@ -22,8 +24,8 @@ int tc_attach(const char *pin_dir, uint32_t ifindex, int program);
 
 void tc_detach(const char *pin_dir, uint32_t ifindex);
 
-/* From all interfaces of this network namespace, what works on the map with this id. */
-void tc_leave(const char *pin_dir, uint32_t map);
+/* From all interfaces of this network namespace, the programs of this NAT. */
+void tc_leave(const char *pin_dir, const struct ours *ours);
 
 /* Are filters of a NAT, or its qdisc, in another network namespace than this process? */
 bool tc_is_elsewhere(const char *pin_dir);

@@ -58,6 +58,16 @@ static int check_room(const struct nat *before, uint32_t max_flows, struct err *
 		       max_flows, flows, flows + flows / 15 + 1);
 }
 
+static int check_one_hook(const struct instance *instance, struct err *err)
+{
+	if (instance_is_at(instance, instance->link[0].hook))
+		return 0;
+	return err_set(err, STATUS_STATE, EEXIST,
+		       "%s is at the %s hook and another interface is not, since a load was killed: "
+		       "run 'natxdp reload' first",
+		       instance->link[0].name, hook_names[instance->link[0].hook]);
+}
+
 /* Every program that ran when this was called has ended. */
 static void wait_for_programs(void)
 {
@@ -166,8 +176,8 @@ static uint32_t config_id(const char *pin_dir)
 	return info.id;
 }
 
-/* Step 6. */
-static int replace_gate(const struct plan *plan, struct err *err)
+/* Step 6. It is where the NAT moves to another hook, if it shall. */
+static int replace_gate(const struct plan *plan, enum hook hook, struct err *err)
 {
 	const char *pin_dir = plan->settings->pin_dir;
 	struct instance instance;
@@ -178,7 +188,8 @@ static int replace_gate(const struct plan *plan, struct err *err)
 	ret = nat_open(&nat, pin_dir, err);
 	if (ret)
 		return ret;
-	ret = nat_replace(&nat, false, err);
+	nat.hook = hook;
+	ret = nat_replace(&nat, plan->settings->dispatcher, err);
 	if (!ret)
 		ret = attach_replace_all(&nat, plan, &instance, err);
 	if (!ret)
@@ -205,7 +216,8 @@ static int remove_rest(const char *pin_dir, struct err *err)
 }
 
 /* From the open gate on. Whatever of it was done before is not done again. */
-static int finish(const struct plan *plan, const struct natxdp_gate *gate, struct err *err)
+static int finish(const struct plan *plan, const struct natxdp_gate *gate, enum hook hook,
+		  struct err *err)
 {
 	const char *pin_dir = plan->settings->pin_dir;
 	int ret = 0;
@@ -220,14 +232,14 @@ static int finish(const struct plan *plan, const struct natxdp_gate *gate, struc
 	nat_deactivate_pinned(pin_dir, PINS_NEXT);
 	ret = bring_flows(pin_dir, err);
 	if (!ret)
-		ret = replace_gate(plan, err);
+		ret = replace_gate(plan, hook, err);
 	return ret ? ret : remove_rest(pin_dir, err);
 }
 
-static int take_back(const struct plan *plan, bool has_gate, struct err *err)
+static int take_back(const struct plan *plan, bool has_gate, enum hook hook, struct err *err)
 {
 	const char *pin_dir = plan->settings->pin_dir;
-	int ret = has_gate ? gate_detach(pin_dir, plan, err) : 0;
+	int ret = has_gate ? gate_detach(pin_dir, hook, plan, err) : 0;
 
 	return ret ? ret : remove_rest(pin_dir, err);
 }
@@ -243,7 +255,7 @@ static int change_over(const struct plan *plan, const struct instance *instance,
 		       const struct sysctl_list *sysctls, struct abi_counters *counters,
 		       struct err *err)
 {
-	struct gate gate = { NULL };
+	struct gate gate = { .bpf = NULL };
 	struct err ignored;
 	int ret;
 
@@ -260,7 +272,7 @@ static int change_over(const struct plan *plan, const struct instance *instance,
 		if (!ret)
 			ret = gate_open(&gate, err);
 		if (ret)
-			gate_detach(plan->settings->pin_dir, plan, &ignored);
+			gate_detach(plan->settings->pin_dir, gate.hook, plan, &ignored);
 	}
 	gate_close(&gate);
 	return ret;
@@ -304,11 +316,14 @@ int upgrade(const struct plan *plan, const struct instance *instance, const stru
 	struct nat after;
 	int ret;
 
-	ret = check_room(before, plan->settings->max_flows, err);
+	ret = check_one_hook(instance, err);
+	if (!ret)
+		ret = check_room(before, plan->settings->max_flows, err);
 	if (!ret)
 		ret = sysctl_needed(plan, &sysctls, err);
 	if (!ret)
-		ret = nat_load_beside(&after, before, plan->settings->max_flows, err);
+		ret = nat_load_beside(&after, before, instance->link[0].hook,
+				      plan->settings->dispatcher, plan->settings->max_flows, err);
 	if (ret)
 		return ret;
 	if (!nat_shares(&after, NAT_MAP_counters)) {
@@ -327,7 +342,7 @@ int upgrade(const struct plan *plan, const struct instance *instance, const stru
 		ret = err_set(err, STATUS_KERNEL, ENOENT, "%s/" PINS_GATE " is gone",
 			      plan->settings->pin_dir);
 	if (!ret)
-		ret = finish(plan, &gate, err);
+		ret = finish(plan, &gate, before->hook, err);
 	abi_counters_free(counters);
 	nat_close(&after);
 	return ret;
@@ -337,8 +352,13 @@ int upgrade(const struct plan *plan, const struct instance *instance, const stru
 static void plan_of(struct plan *plan, struct settings *settings, const struct instance *instance,
 		    const char *pin_dir)
 {
+	struct attached attached;
+
 	settings_init(settings);
 	snprintf(settings->pin_dir, sizeof(settings->pin_dir), "%s", pin_dir);
+	settings->dispatcher = instance->link[0].dispatched;
+	if (!attach_query(HOOK_XDP, instance->link[0].ifindex, &attached) && attached.generic)
+		settings->xdp_mode = XDP_MODE_GENERIC;
 	memset(plan, 0, sizeof(*plan));
 	plan->settings = settings;
 	plan->two_armed = instance->config.two_armed;
@@ -374,9 +394,9 @@ int upgrade_settle(const char *pin_dir, struct err *err)
 	plan_of(plan, settings, &instance, pin_dir);
 	has_gate = gate_read(pin_dir, &gate);
 	if (has_gate && gate.open)
-		ret = finish(plan, &gate, err);
+		ret = finish(plan, &gate, instance.link[0].hook, err);
 	else
-		ret = take_back(plan, has_gate, err);
+		ret = take_back(plan, has_gate, instance.link[0].hook, err);
 	if (!ret)
 		log_note("%s: an upgrade that was interrupted is %s", pin_dir,
 			 has_gate && gate.open ? "finished" : "taken back");

@@ -6,7 +6,8 @@
  *
  *	1. new tables, empty, and programs that look for what they do not find
  *	   there in the tables before; pinned in next/
- *	2. the gate on every interface, closed: it hands packets to the old programs
+ *	2. the gate on every interface, closed: it hands packets to the old programs;
+ *	   behind a dispatcher the new programs, not active yet, before the old ones
  *	3. the gate opens: one write, and the new programs have every packet; a
  *	   flow is brought over by the first packet that asks for it
  *	4. maps/ and next/ change places: one rename
@@ -27,7 +28,7 @@ struct instance;
 struct nat;
 struct plan;
 
-/* From @before, open by nat_open_any(), to what @plan says. */
+/* From @before, open by nat_open_any(), to what @plan says, and to the hook that is in @before. */
 int upgrade(const struct plan *plan, const struct instance *instance, const struct nat *before,
 	    struct err *err);
 

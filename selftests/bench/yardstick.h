@@ -134,6 +134,7 @@ const volatile struct natxdp_geometry before; /* there is none */
 #define bring_later(key)
 #define bring_for_open(key)
 #define bring_wished() NATXDP_SLOT_NONE
+#define bring_waits() 0
 
 static __always_inline int sweep_home(const struct natxdp_key *key, __u32 now)
 {

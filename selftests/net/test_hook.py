@@ -21,6 +21,7 @@ import test_icmp
 import test_paths
 import test_tcp
 import test_udp
+import test_upgrade
 import topology
 from capture import Capture
 from lab import Lab, Namespace, run, wait_until
@@ -65,6 +66,9 @@ test_out_of_order_to_the_outside = test_frag.test_out_of_order_to_the_outside
 test_first_packet_by_the_kernel_loses_one_ttl = (
     test_paths.test_first_packet_by_the_kernel_loses_one_ttl
 )
+# to tables of another size, and killed on the way there
+test_upgrades_lose_nothing = test_upgrade.test_upgrades_lose_nothing
+test_killed_at_each_step = test_upgrade.test_killed_at_each_step
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -165,6 +169,23 @@ def test_moves_with_its_flows(any_lab: Lab) -> None:
                 body = os.urandom(10000)
                 sock.sendall(body)
                 assert other.recv(len(body), socket.MSG_WAITALL) == body
+        assert len(box.flows("--proto", "tcp")) == 1
+
+
+@pytest.mark.load("--max-flows", 2048)
+def test_moves_to_other_tables_with_its_flows(any_lab: Lab) -> None:
+    """Another hook and another max_flows at once."""
+    box = any_lab.box
+    arms = ["--inside", box.inside] if box.inside else []
+    with tcp_pair(any_lab["c1"], any_lab["s1"], any_lab.server, PORT) as (near, far):
+        for hook, size in (("xdp", 4096), ("tc", 2048)):
+            done = box.run("load", box.outside, *arms, "--hook", hook, "--max-flows", size)
+            assert "flows kept" in done.stdout
+            status = box.status()
+            assert (status["hook"], status["flows"]["max"]) == (hook, size)
+            for sock, other in ((near, far), (far, near)):
+                sock.sendall(b"still here")
+                assert other.recv(10, socket.MSG_WAITALL) == b"still here"
         assert len(box.flows("--proto", "tcp")) == 1
 
 

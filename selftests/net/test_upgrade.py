@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 """A NAT that runs gets tables of another size, and loaders that are killed at each step of it.
 
-NATXDP_TEST_LONG=1 makes 50 upgrades instead of 8, and kills at every system
-call that changes something instead of a dozen of them.
+NATXDP_TEST_LONG=1 makes 50 upgrades instead of 4, and kills at every system
+call that changes something instead of eight of them.
 
 test-timeout: 1500
 """
@@ -15,16 +15,17 @@ import threading
 
 import pytest
 from agent import Agent
-from lab import Lab, wait_until
+from lab import Lab, run, wait_until
 from probes import UdpServer, connect, echoed, helper, listener, sha256, udp_client
 from programs import SO_MAX_PACING_RATE, read_to_end, send_in_background
 from test_reload import Stream
 
 LONG = bool(os.environ.get("NATXDP_TEST_LONG"))
+STATE = 6
 PORT = 9000
 IDLE = 50
 SIZES = (262_144, 262_144, 131_072, 393_216)  # the same twice: that one is replaced in place
-UPGRADES = 50 if LONG else 8
+UPGRADES = 50 if LONG else len(SIZES)
 NEW_FLOWS = 10_000  # a second
 HOSTS_NET = "10.79.0.0/16"
 PACE = 2_000_000  # bytes a second
@@ -187,8 +188,38 @@ def test_agent_goes_on_with_the_new_tables(lab: Lab) -> None:
                "it counts packets on", 10)
 
 
+def config_bytes(lab: Lab) -> list[str]:
+    done = run("bpftool", "-j", "map", "dump", "pinned", lab.box.pin_dir / "maps" / "config")
+    return json.loads(done.stdout)[0]["value"]
+
+
+def write_config(lab: Lab, value: list[str]) -> None:
+    run("bpftool", "map", "update", "pinned", lab.box.pin_dir / "maps" / "config",
+        "key", "hex", *["00"] * 4, "value", "hex", *(byte.removeprefix("0x") for byte in value))  # fmt: skip
+
+
+def test_tables_of_a_newer_version_are_left_alone(lab: Lab) -> None:
+    """A downgrade that this version cannot do is refused, and what runs goes on."""
+    UdpServer(lab["s1"], PORT)
+    sock = udp_client(lab["c1"], lab.server, PORT)
+    assert echoed(sock)
+    before = config_bytes(lab)
+    write_config(lab, [f"0x{int(before[0], 16) + 1:02x}", *before[1:]])
+    try:
+        for options in ((), ("--max-flows", 4096)):
+            done = lab.box.load(*options, check=False)
+            assert done.returncode == STATE
+            assert "whose tables this one cannot read" in done.stderr
+            assert echoed(sock)
+            assert echoed(udp_client(lab["c2"], lab.server, PORT))
+    finally:
+        write_config(lab, before)
+    assert "flows kept" in lab.box.load().stdout
+    assert echoed(sock)
+
+
 # What changes something that outlives the process; each is a step at which it may die.
-STEPS = "bpf,renameat2,mkdir,rmdir,unlink,rename"
+STEPS = "bpf,renameat2,mkdir,rmdir,unlink,rename,sendto"
 
 
 def trace(lab: Lab, options: list[str], size: int) -> str:
@@ -230,7 +261,7 @@ def test_killed_at_each_step(lab: Lab) -> None:
     assert all(echoed(sock) for sock in old)
     steps = steps_of(trace(lab, [], 4096))
     assert len(steps) > 60
-    chosen = steps if LONG else steps[:: len(steps) // 12]
+    chosen = steps if LONG else steps[:: len(steps) // 8]
     outcomes = set()
     for number, (name, count) in enumerate(chosen):
         size = (2048, 4096)[number % 2]
