@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import socket
 import struct
 from functools import lru_cache
@@ -96,6 +97,10 @@ class Capture:
                 data, address = self.sock.recvfrom(self.snap)
             except BlockingIOError:
                 break
+            except OSError as problem:
+                if problem.errno != errno.ENETDOWN:
+                    raise
+                continue  # said once when the interface goes down; it goes on when that is up
             self.kept.append(Frame(data, address[2] == PACKET_OUTGOING))
         dropped = struct.unpack("II", self.sock.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
         assert not dropped, f"the capture itself lost {dropped} frames"

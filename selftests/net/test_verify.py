@@ -207,6 +207,28 @@ def test_watcher_follows_mtu_and_addresses(lab: Lab) -> None:
     assert verify(lab)[0] == 0
 
 
+@pytest.mark.parametrize("dev, switch", [("eth0", "outsw"), ("eth1", "insw")])
+def test_carrier_goes_and_comes_back(lab: Lab, dev: str, switch: str) -> None:
+    """A cable out and in again: nothing is ended, and nobody has to load again."""
+    UdpServer(lab["s1"], PORT)
+    sock = udp_client(lab["c1"], lab.server, PORT)
+    assert echoed(sock)
+    before = lab.box.status()
+    lab[switch].ip("link set nat down")
+    wait_until(lambda: "NO-CARRIER" in lab["nat"].ip(f"link show {dev}"), "the carrier goes")
+    sock.settimeout(0.2)
+    assert not echoed(sock)
+    assert lab.box.status()["active"]
+    lab[switch].ip("link set nat up")
+    sock.settimeout(1)
+    wait_until(lambda: echoed(sock), "the flow goes on", timeout=10)
+    after = lab.box.status()
+    assert after["interfaces"] == before["interfaces"], "nothing was loaded again"
+    assert after["watcher"]["pid"] == before["watcher"]["pid"]
+    assert len(lab.box.flows("--proto", "udp")) == 1
+    assert verify(lab)[0] == 0
+
+
 def move_away_and_back(lab: Lab) -> None:
     nat, router = lab["nat"], lab["router"]
     nat.ip("link set eth0 netns " + router.name)
@@ -224,10 +246,12 @@ def plug_another(lab: Lab) -> None:
     router.ip("route add default via 10.0.0.10 table 100")
 
 
+@pytest.mark.parametrize("hook", ["xdp", "tc"])
 @pytest.mark.parametrize("again", [move_away_and_back, plug_another])
-def test_interface_goes_and_comes_back(again) -> None:
+def test_interface_goes_and_comes_back(again, hook: str) -> None:
     """As when an ENI is unplugged and plugged in again: the flows are there again."""
     with topology.one_armed(clients=1) as lab:
+        lab.box.hook = hook
         lab.box.load()
         UdpServer(lab["s1"], PORT)
         sock = udp_client(lab["c1"], lab.server, PORT)
@@ -240,3 +264,4 @@ def test_interface_goes_and_comes_back(again) -> None:
         flow = lab.box.flow("--destination", f"0.0.0.0/0:{PORT}")
         assert flow["external"] == before["external"]
         assert flow["out"]["packets"] == 2
+        assert lab.box.status()["hook"] == hook
