@@ -21,6 +21,13 @@ struct run {
 	char command[64]; /* "": not under way */
 };
 
+struct commands {
+	struct job *job;
+	unsigned int count;
+	int64_t delay_ms; /* until they are asked for again */
+	struct run run[];
+};
+
 static void note(const struct run *run, const struct aws_result *result, const char *what)
 {
 	cJSON *fields = cJSON_CreateObject();
@@ -72,60 +79,90 @@ static void on_invocation(void *ctx, const struct aws_result *result)
 	snprintf(run->outcome->errors, sizeof(run->outcome->errors), "%.500s", invocation->errors);
 }
 
-/* Asks for those under way. Returns how many. */
-static unsigned int poll_all(struct job *job, struct run *runs, unsigned int count)
+/* Asks for those under way. Returns how many still are. */
+static unsigned int poll_all(struct commands *commands)
 {
-	unsigned int asked = 0;
+	struct job *job = commands->job;
+	unsigned int left = 0;
 
-	for (unsigned int i = 0; i < count; i++) {
-		if (!*runs[i].command)
-			continue;
-		asked++;
-		job_sent(job,
-			 aws_ssm_get_command_invocation(job->client, runs[i].command,
-							runs[i].instance,
-							job_caller(job, on_invocation, &runs[i])));
+	for (unsigned int i = 0; i < commands->count; i++) {
+		struct run *run = &commands->run[i];
+
+		if (*run->command)
+			job_sent(job, aws_ssm_get_command_invocation(job->client, run->command,
+								     run->instance,
+								     job_caller(job, on_invocation,
+										run)));
 	}
 	job_await(job);
-	return asked;
+	for (unsigned int i = 0; i < commands->count; i++)
+		left += *commands->run[i].command != '\0';
+	return left;
 }
 
-static void start_all(struct job *job, const struct aws_document *document, struct run *runs,
-		      unsigned int count)
+struct commands *commands_start(struct job *job, const struct aws_document *document,
+				unsigned int count, const char *const *instances,
+				struct outcome *outcomes)
 {
-	for (unsigned int i = 0; i < count; i++)
-		job_sent(job, aws_ssm_send_document(job->client, document, 1, &runs[i].instance,
-						    job_caller(job, on_sent, &runs[i])));
+	struct commands *commands = calloc(1, sizeof(*commands) + count * sizeof(*commands->run));
+
+	if (!commands) {
+		job_fail(job, STATUS_SYSTEM, ENOMEM, "out of memory");
+		return NULL;
+	}
+	commands->job = job;
+	commands->count = count;
+	commands->delay_ms = POLL_FIRST_MS;
+	for (unsigned int i = 0; i < count; i++) {
+		struct run *run = &commands->run[i];
+
+		memset(&outcomes[i], 0, sizeof(outcomes[i]));
+		outcomes[i].exit_code = -1;
+		run->instance = instances[i];
+		run->outcome = &outcomes[i];
+		job_sent(job, aws_ssm_send_document(job->client, document, 1, &run->instance,
+						    job_caller(job, on_sent, run)));
+	}
 	job_await(job);
+	return commands;
+}
+
+unsigned int commands_wait(struct commands *commands, int64_t wait_ms)
+{
+	int64_t end = loop_monotonic_ms() + wait_ms, rest;
+	unsigned int left;
+
+	while ((left = poll_all(commands))) {
+		rest = end - loop_monotonic_ms();
+		if (rest <= 0 || !job_pause(commands->job,
+					    rest < commands->delay_ms ? rest : commands->delay_ms))
+			break;
+		commands->delay_ms *= 2;
+		if (commands->delay_ms > POLL_MAX_MS)
+			commands->delay_ms = POLL_MAX_MS;
+	}
+	return left;
+}
+
+void commands_end(struct commands *commands)
+{
+	for (unsigned int i = 0; i < commands->count; i++) {
+		struct outcome *outcome = commands->run[i].outcome;
+
+		if (*commands->run[i].command)
+			snprintf(outcome->errors, sizeof(outcome->errors), "no answer in time");
+	}
+	free(commands);
 }
 
 int command_run(struct job *job, const struct aws_document *document, int64_t wait_ms,
 		unsigned int count, const char *const *instances, struct outcome *outcomes)
 {
-	int64_t end = loop_monotonic_ms() + (wait_ms ? wait_ms : job_left_ms(job));
-	struct run *runs = calloc(count ? count : 1, sizeof(*runs));
-	int64_t delay = POLL_FIRST_MS;
+	struct commands *commands = commands_start(job, document, count, instances, outcomes);
 
-	if (!runs)
-		return job_fail(job, STATUS_SYSTEM, ENOMEM, "out of memory");
-	for (unsigned int i = 0; i < count; i++) {
-		memset(&outcomes[i], 0, sizeof(outcomes[i]));
-		outcomes[i].exit_code = -1;
-		runs[i].instance = instances[i];
-		runs[i].outcome = &outcomes[i];
-	}
-	start_all(job, document, runs, count);
-	while (poll_all(job, runs, count) && loop_monotonic_ms() + delay < end &&
-	       job_pause(job, delay)) {
-		delay *= 2;
-		if (delay > POLL_MAX_MS)
-			delay = POLL_MAX_MS;
-	}
-	for (unsigned int i = 0; i < count; i++) {
-		if (*runs[i].command)
-			snprintf(outcomes[i].errors, sizeof(outcomes[i].errors),
-				 "no answer in time");
-	}
-	free(runs);
+	if (!commands)
+		return -ENOMEM;
+	commands_wait(commands, wait_ms ? wait_ms : job_left_ms(job));
+	commands_end(commands);
 	return 0;
 }

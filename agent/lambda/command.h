@@ -9,6 +9,7 @@
 #include "aws/ssm.h"
 #include "fleet.h"
 
+struct commands;
 struct job;
 
 enum { COMMAND_OUTPUT_MAX = 24000 }; /* what the API keeps */
@@ -29,5 +30,16 @@ struct outcome {
  */
 int command_run(struct job *job, const struct aws_document *document, int64_t wait_ms,
 		unsigned int count, const char *const *instances, struct outcome *outcomes);
+
+/*
+ * The same for those who have something else to do meanwhile: sends, and waits as often as is
+ * liked, each time until all have ended or @wait_ms are over; returns how many have not ended.
+ * @instances and @outcomes are used until the end. NULL after job_fail().
+ */
+struct commands *commands_start(struct job *job, const struct aws_document *document,
+				unsigned int count, const char *const *instances,
+				struct outcome *outcomes);
+unsigned int commands_wait(struct commands *commands, int64_t wait_ms);
+void commands_end(struct commands *commands);
 
 #endif

@@ -25,7 +25,6 @@ enum {
 	TRY_MS = 5000, /* between two attempts to have it proven */
 	VERIFY_WAIT_MS = 30000,
 	DRAIN_WAIT_MS = 120000,
-	HEARTBEAT_MS = 60000,
 };
 
 struct hook {
@@ -118,7 +117,7 @@ static void beat(struct hook *hook)
 
 	if (loop_monotonic_ms() < hook->heartbeat_ms)
 		return;
-	hook->heartbeat_ms = loop_monotonic_ms() + HEARTBEAT_MS;
+	hook->heartbeat_ms = loop_monotonic_ms() + job->setup->heartbeat_s * 1000;
 	job_sent(job, aws_autoscaling_heartbeat(job->client, &hook->action,
 						job_caller(job, on_change, job)));
 	job_await(job);
@@ -225,15 +224,28 @@ static int prepare(struct hook *hook)
 	return job_await(job);
 }
 
+/* Meanwhile the Auto Scaling group hears that it is being worked on. */
 static int run_on_it(struct hook *hook, const char *use, int64_t wait_ms)
 {
 	struct aws_document document = { .timeout_s = 30 };
+	int64_t end = loop_monotonic_ms() + wait_ms, slice;
 	struct job *job = hook->job;
+	struct commands *commands;
 
 	document.name = setup_document(job->setup, use, &job->err);
 	if (!document.name)
 		return -ENOENT;
-	return command_run(job, &document, wait_ms, 1, &hook->instance, &hook->outcome);
+	commands = commands_start(job, &document, 1, &hook->instance, &hook->outcome);
+	if (!commands)
+		return -ENOMEM;
+	do {
+		beat(hook);
+		slice = end - loop_monotonic_ms();
+		if (slice > job->setup->heartbeat_s * 500)
+			slice = job->setup->heartbeat_s * 500;
+	} while (slice > 0 && commands_wait(commands, slice) && job_left_ms(job));
+	commands_end(commands);
+	return 0;
 }
 
 /* Asks until the instance is proven or the time is over. */
@@ -254,7 +266,6 @@ static int prove(struct hook *hook, enum launch_step *step)
 		time_left = job_left_ms(hook->job) > TRY_MS * 2;
 		*step = lifecycle_launch(state, time_left);
 		say(LEVEL_INFO, NULL, "%s: %s", hook->instance, names[state]);
-		beat(hook);
 	} while (*step == LAUNCH_WAIT && job_pause(hook->job, TRY_MS));
 	return job_failure(hook->job);
 }
@@ -356,7 +367,6 @@ static int terminate(struct hook *hook)
 	const char *group = target_group(hook);
 	int ret;
 
-	beat(hook);
 	if (hook->fleet.count) {
 		ret = run_on_it(hook, "drain", DRAIN_WAIT_MS);
 		if (ret)
@@ -387,7 +397,7 @@ int fn_lifecycle(struct job *job)
 	if (!hook)
 		return job_fail(job, STATUS_SYSTEM, ENOMEM, "out of memory");
 	hook->job = job;
-	hook->heartbeat_ms = loop_monotonic_ms() + HEARTBEAT_MS;
+	hook->heartbeat_ms = loop_monotonic_ms() + job->setup->heartbeat_s * 1000;
 	ret = read_event(hook);
 	if (!ret)
 		ret = read_instance(hook);

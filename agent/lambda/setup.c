@@ -91,6 +91,11 @@ static int read_numbers(struct setup *setup, struct err *err)
 	if (!ret)
 		ret = number_of("NATXDP_WITNESS_MS", 3000, 60000, &setup->witness_ms, err);
 	if (!ret)
+		ret = number_of("NATXDP_HEARTBEAT", 60, 3600, &setup->heartbeat_s, err);
+	if (!ret && !setup->heartbeat_s)
+		ret = err_set(err, STATUS_CONFIG, EINVAL,
+			      "NATXDP_HEARTBEAT = 0: at least a second is wanted");
+	if (!ret)
 		ret = number_of("NATXDP_JANITOR_AGE", 86400, 366 * 86400, &setup->janitor_age_s,
 				err);
 	return ret;

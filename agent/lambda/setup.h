@@ -32,6 +32,7 @@ struct setup {
 	unsigned int agent_port;
 	unsigned int probe_interval_s; /* 0: one round an invocation */
 	unsigned int witness_ms;       /* between two looks at whether an owner's agent lives */
+	unsigned int heartbeat_s;      /* between signs of life to an Auto Scaling group */
 	unsigned int janitor_age_s;
 	bool dry_run;
 	enum level level;
