@@ -51,6 +51,15 @@ static bool has_instance(const struct recovery *recovery, const char *name)
 	return false;
 }
 
+static void publish(const struct job *job, const char *zone, unsigned int moved)
+{
+	const struct gauge_dimension dimensions[] = { { "AvailabilityZone", zone },
+						      { NULL, NULL } };
+	struct gauge gauge = { "EipRecoverCount", "Count", moved };
+
+	say_gauges(job->setup->nat, dimensions, 1, &gauge, false);
+}
+
 static int recover_zone(struct recovery *recovery, const char *zone)
 {
 	struct placing placing = {
@@ -71,6 +80,8 @@ static int recover_zone(struct recovery *recovery, const char *zone)
 		return 0;
 	}
 	ret = placing_run(job, &placing);
+	if (placing.moved && !recovery->dry_run)
+		publish(job, zone, placing.moved);
 	item = cJSON_CreateObject();
 	cJSON_AddStringToObject(item, "zone", zone);
 	cJSON_AddStringToObject(item, "owner", placing.node);

@@ -39,7 +39,7 @@ struct janitor {
 	struct fleet nodes, ephemeral;
 	const char *target_group; /* that is being read */
 	char token[TOKEN_MAX];
-	unsigned int count, unknown;
+	unsigned int count, unknown, removed;
 	struct left left[LEFT_MAX];
 };
 
@@ -201,16 +201,20 @@ static int find_left(struct janitor *janitor)
 
 static void on_removed(void *ctx, const struct aws_result *result)
 {
+	struct janitor *janitor = ctx;
+
 	/* somebody else was faster, or this is the same event again */
 	if (strstr(result->code, "NotFound") || !strcmp(result->code, "InvalidTarget"))
 		return;
-	job_ok(ctx, result, "what was left over cannot be removed");
+	if (job_ok(janitor->job, result, "what was left over cannot be removed"))
+		janitor->removed++;
 }
 
-static void remove_one(struct job *job, const struct left *left)
+static void remove_one(struct janitor *janitor, const struct left *left)
 {
+	struct job *job = janitor->job;
 	const struct aws_target_id target = { left->id, left->port };
-	const struct aws_caller *caller = job_caller(job, on_removed, job);
+	const struct aws_caller *caller = job_caller(job, on_removed, janitor);
 
 	switch (left->kind) {
 	case KIND_INSTANCE:
@@ -236,6 +240,7 @@ static int clean(struct janitor *janitor)
 					       "ReleaseAddress", "DeregisterTargets" };
 	struct job *job = janitor->job;
 	cJSON *list = cJSON_AddArrayToObject(job->answer, "left");
+	int ret;
 
 	for (unsigned int i = 0; i < janitor->count; i++) {
 		const struct left *left = &janitor->left[i];
@@ -249,14 +254,18 @@ static int clean(struct janitor *janitor)
 		say(LEVEL_INFO, fields, "%s %s %s", kinds[left->kind], left->id,
 		    janitor->dry_run ? "would be removed" : "is removed");
 		if (!janitor->dry_run)
-			remove_one(job, left);
+			remove_one(janitor, left);
 	}
 	cJSON_AddBoolToObject(job->answer, "dryRun", janitor->dry_run);
 	cJSON_AddNumberToObject(job->answer, "withoutAge", janitor->unknown);
 	if (janitor->unknown)
 		say(LEVEL_WARN, NULL, "%u have no tag natxdp:created with a time and stay",
 		    janitor->unknown);
-	return job_await(job);
+	ret = job_await(job);
+	if (!janitor->dry_run)
+		say_everywhere(job->setup,
+			       &(struct gauge){ "JanitorRemovedCount", "Count", janitor->removed });
+	return ret;
 }
 
 int fn_janitor(struct job *job)

@@ -103,6 +103,7 @@ static int finish(struct runtime *runtime, const struct runtime_event *event, st
 
 	if (job_failure(job)) {
 		say(LEVEL_ERROR, NULL, "failed: %s", job->err.text);
+		say_everywhere(job->setup, &(struct gauge){ "FunctionErrorCount", "Count", 1 });
 		return runtime_fail(runtime, event, type_of(&job->err), job->err.text, err);
 	}
 	text = cJSON_PrintUnformatted(job->answer);

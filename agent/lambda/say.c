@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "aws/utf8.h"
@@ -105,4 +106,28 @@ void say_gauges(const char *nat, const struct gauge_dimension *dimensions, unsig
 		cJSON_AddNumberToObject(line, gauges[i].name, gauges[i].value);
 	}
 	print(line);
+}
+
+static bool is_first_of_zone(const struct setup *setup, const cJSON *table)
+{
+	const cJSON *other;
+
+	cJSON_ArrayForEach(other, setup->route_tables) {
+		if (cJSON_IsString(other) && !strcmp(other->valuestring, table->valuestring))
+			break;
+	}
+	return other == table;
+}
+
+void say_everywhere(const struct setup *setup, const struct gauge *gauge)
+{
+	const cJSON *table;
+
+	cJSON_ArrayForEach(table, setup->route_tables) {
+		const struct gauge_dimension zone[] = { { "AvailabilityZone", table->valuestring },
+							{ NULL, NULL } };
+
+		if (cJSON_IsString(table) && is_first_of_zone(setup, table))
+			say_gauges(setup->nat, zone, 1, gauge, false);
+	}
 }

@@ -36,6 +36,9 @@ struct gauge_dimension {
 	const char *value;
 };
 
+/* What is of no zone, under each of them: dashboards and alarms are by zone. */
+void say_everywhere(const struct setup *setup, const struct gauge *gauge);
+
 void say_gauges(const char *nat, const struct gauge_dimension *dimensions, unsigned int count,
 		const struct gauge *gauges, bool fine);
 
