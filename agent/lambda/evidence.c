@@ -5,11 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "err.h"
+
 enum { TARGETS_MAX = 64 };
 
 enum verdict evidence_judge(const struct evidence *evidence, double *percent)
 {
 	*percent = 0;
+	if (evidence->path == OPINION_ILL)
+		return VERDICT_CUT_OFF;
 	if (evidence->asked) {
 		*percent = 100.0 * evidence->reached / evidence->asked;
 		return 2 * evidence->reached > evidence->asked ? VERDICT_REACHES : VERDICT_CUT_OFF;
@@ -17,6 +21,21 @@ enum verdict evidence_judge(const struct evidence *evidence, double *percent)
 	if (evidence->agent == OPINION_ILL && evidence->target != OPINION_WELL)
 		return VERDICT_CUT_OFF;
 	return VERDICT_UNKNOWN;
+}
+
+/* Another configuration than the file's is no fault of the path, nor is a command that failed. */
+static enum opinion opinion_of(int status)
+{
+	switch (status) {
+	case STATUS_OK:
+	case STATUS_DRIFT:
+		return OPINION_WELL;
+	case STATUS_NOT_LOADED:
+	case STATUS_BROKEN:
+		return OPINION_ILL;
+	default:
+		return OPINION_NONE;
+	}
 }
 
 static int by_size(const void *a, const void *b)
@@ -33,10 +52,15 @@ void evidence_read(struct evidence *evidence, const char *output, unsigned int e
 
 	evidence->asked = evidence->reached = 0;
 	evidence->latency_ms = 0;
+	evidence->path = OPINION_NONE;
 	for (const char *line = output; *line; line += strcspn(line, "\n"), line += *line == '\n') {
 		if (evidence->asked == TARGETS_MAX ||
 		    sscanf(line, "%255s %lf", name, &seconds) != 2)
 			continue;
+		if (!strcmp(name, "natxdp")) {
+			evidence->path = opinion_of((int)seconds);
+			continue;
+		}
 		evidence->asked++;
 		if (seconds > 0)
 			latency[evidence->reached++] = seconds * 1000;

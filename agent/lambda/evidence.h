@@ -10,6 +10,7 @@ enum opinion { OPINION_NONE, OPINION_WELL, OPINION_ILL };
 struct evidence {
 	enum opinion agent;  /* /healthz of the agent: its data path is proven */
 	enum opinion target; /* the load balancer's health check */
+	enum opinion path;   /* natxdp verify on the node: a packet got through the program */
 	unsigned int asked;  /* targets tried from the node itself; 0: not known */
 	unsigned int reached;
 	double latency_ms; /* to connect, the median of those reached */
@@ -22,17 +23,19 @@ enum verdict {
 };
 
 /*
- * The node's own attempts count, and most of the targets must be reached: one
- * alone may be down itself. Where they are not known (SSM does not answer), a
+ * The node's own attempts count: its data path must be proven, for these go
+ * around it, and most of the targets must be reached: one alone may be down
+ * itself. Where they are not known (SSM does not answer), a
  * node is cut off if two others say that it is ill, or the agent does not even
  * answer and nobody says well; else nothing is known. *@percent: of the targets.
  */
 enum verdict evidence_judge(const struct evidence *evidence, double *percent);
 
 /*
- * Reads lines "host:port SECONDS CODE", as the document reach prints them;
- * 0 seconds: not reached. Fills asked, reached and latency_ms; what is no such
- * line is left out. @expected: how many there should be.
+ * Reads what the document reach prints: lines "host:port SECONDS", 0 if it was
+ * not reached, and "natxdp STATUS", the exit status of natxdp verify. Fills path, asked,
+ * reached and latency_ms; other lines are left out. @expected: how many targets
+ * there should be.
  */
 void evidence_read(struct evidence *evidence, const char *output, unsigned int expected);
 

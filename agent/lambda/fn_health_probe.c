@@ -10,16 +10,22 @@
 #include <string.h>
 
 #include "aws/elb.h"
-#include "command.h"
 #include "evidence.h"
 #include "functions.h"
 #include "job.h"
 #include "loop.h"
 #include "pages.h"
+#include "reach.h"
 
 enum {
-	PAGE_TIMEOUT_MS = 3000,
-	REACH_WAIT_MS = 20000, /* the document gives each target five seconds */
+	PAGE_TIMEOUT_MS = 2000,
+	/* the document gives its targets three seconds, all at a time */
+	REACH_FIRST_MS = 3000,
+	REACH_REST_MS = 5000,
+	ROUND_MS = 3000,   /* the deadline shortens a round, but not to less than this */
+	PERIOD_MS = 60000, /* then EventBridge starts the next one */
+	SOON_ROUNDS = 4,
+	SOON_MS = 1000, /* to the next round after one that found a node cut off */
 	ZONES_MAX = 16,
 };
 
@@ -30,17 +36,8 @@ struct probe {
 	enum verdict verdict[FLEET_NODES_MAX];
 	double percent[FLEET_NODES_MAX];
 	struct page *page;
-	struct outcome *outcome;
+	unsigned int soon; /* rounds in a row that were not waited for */
 };
-
-static unsigned int count_targets(const char *list)
-{
-	unsigned int count = *list != '\0';
-
-	for (; *list; list++)
-		count += *list == ',';
-	return count;
-}
 
 static void ask_agents(struct probe *probe)
 {
@@ -89,34 +86,34 @@ static void ask_load_balancer(struct probe *probe)
 	job_await(job);
 }
 
-static int ask_nodes(struct probe *probe)
+/* Nobody who was asked for anything else says a word for it: it will not answer this either. */
+static bool is_silent(const struct evidence *evidence)
 {
-	struct job *job = probe->job;
-	const char *instances[FLEET_NODES_MAX];
-	char targets[1024];
-	const struct aws_document_parameter parameter = { "targets", targets };
-	struct aws_document document = { .parameter_count = 1,
-					 .parameters = &parameter,
-					 .timeout_s = 30 };
-	unsigned int expected = count_targets(job->setup->probe_targets);
+	return evidence->agent == OPINION_ILL && evidence->target == OPINION_ILL;
+}
 
-	document.name = setup_document(job->setup, "reach", &job->err);
-	if (!document.name)
-		return -ENOENT;
-	if (!expected)
-		return job_fail(job, STATUS_CONFIG, EINVAL,
-				"NATXDP_PROBE_TARGETS is not set: host:port, with commas between");
-	snprintf(targets, sizeof(targets), "%s", job->setup->probe_targets);
-	for (char *comma = targets; (comma = strchr(comma, ',')); comma++)
-		*comma = ' ';
-	for (unsigned int i = 0; i < probe->fleet.count; i++)
-		instances[i] = probe->fleet.node[i].id;
-	command_run(job, &document, REACH_WAIT_MS, probe->fleet.count, instances, probe->outcome);
+static bool is_waited_for(const struct probe *probe)
+{
 	for (unsigned int i = 0; i < probe->fleet.count; i++) {
-		if (probe->outcome[i].ended)
-			evidence_read(&probe->evidence[i], probe->outcome[i].output, expected);
+		if (!probe->evidence[i].asked && !is_silent(&probe->evidence[i]))
+			return true;
 	}
-	return job_failure(job);
+	return false;
+}
+
+/* While the nodes try their egress, the others are asked. */
+static int ask_all(struct probe *probe)
+{
+	struct reach *reach = reach_start(probe->job, &probe->fleet);
+
+	if (!reach)
+		return -EIO;
+	ask_load_balancer(probe);
+	ask_agents(probe);
+	if (reach_wait(reach, REACH_FIRST_MS, probe->evidence) && is_waited_for(probe))
+		reach_wait(reach, REACH_REST_MS, probe->evidence);
+	reach_end(reach);
+	return job_failure(probe->job);
 }
 
 static const char *opinion_name(enum opinion opinion)
@@ -147,6 +144,7 @@ static void judge(struct probe *probe, unsigned int i, cJSON *nodes)
 	cJSON_AddStringToObject(fields, "decision", names[probe->verdict[i]]);
 	cJSON_AddStringToObject(fields, "agent", opinion_name(evidence->agent));
 	cJSON_AddStringToObject(fields, "target", opinion_name(evidence->target));
+	cJSON_AddStringToObject(fields, "path", opinion_name(evidence->path));
 	cJSON_AddNumberToObject(fields, "reached", evidence->reached);
 	cJSON_AddNumberToObject(fields, "asked", evidence->asked);
 	cJSON_AddNumberToObject(fields, "latencyMs", evidence->latency_ms);
@@ -226,9 +224,7 @@ static int round_of(struct probe *probe)
 		return ret;
 	fleet_keep_running(&probe->fleet);
 	memset(probe->evidence, 0, sizeof(probe->evidence));
-	ask_agents(probe);
-	ask_load_balancer(probe);
-	ret = ask_nodes(probe);
+	ret = ask_all(probe);
 	if (ret)
 		return ret;
 	cJSON_DeleteItemFromObject(job->answer, "nodes");
@@ -239,32 +235,64 @@ static int round_of(struct probe *probe)
 	return 0;
 }
 
-int fn_health_probe(struct job *job)
+static bool is_cut_off(const struct probe *probe)
 {
-	int64_t interval = job->setup->probe_interval_s * 1000, began;
-	struct probe *probe = calloc(1, sizeof(*probe));
+	for (unsigned int i = 0; i < probe->fleet.count; i++) {
+		if (probe->verdict[i] == VERDICT_CUT_OFF)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Until the next round begins; a second look at a node that was cut off comes at
+ * once, and a third, since the alarm wants two values of different times. That is
+ * not repeated: an outage that lasts costs no more rounds than none.
+ */
+static int64_t pause_of(struct probe *probe, int64_t took_ms)
+{
+	int64_t pause = probe->job->setup->probe_interval_s * 1000 - took_ms;
+
+	probe->soon = is_cut_off(probe) ? probe->soon + 1 : 0;
+	if (probe->soon && probe->soon <= SOON_ROUNDS && pause > SOON_MS)
+		return SOON_MS;
+	return pause > 0 ? pause : 0;
+}
+
+/* Round after round, until the next invocation takes over. */
+static int probe_on(struct probe *probe)
+{
+	int64_t interval = probe->job->setup->probe_interval_s * 1000;
+	int64_t end = loop_monotonic_ms() + PERIOD_MS - interval / 2, began, pause;
 	int ret, rounds = 0;
 
-	if (!probe)
-		return job_fail(job, STATUS_SYSTEM, ENOMEM, "out of memory");
-	probe->job = job;
-	probe->page = calloc(FLEET_NODES_MAX, sizeof(*probe->page));
-	probe->outcome = calloc(FLEET_NODES_MAX, sizeof(*probe->outcome));
-	if (!probe->page || !probe->outcome) {
-		ret = job_fail(job, STATUS_SYSTEM, ENOMEM, "out of memory");
-		goto out;
-	}
 	do {
 		began = loop_monotonic_ms();
 		ret = round_of(probe);
 		rounds += !ret;
-		if (!ret && (!interval || job_left_ms(job) < 2 * interval))
-			break; /* the next round would be cut off */
-	} while (!ret && job_pause(job, began + interval - loop_monotonic_ms()));
-	cJSON_AddNumberToObject(job->answer, "rounds", rounds);
-out:
-	free(probe->page);
-	free(probe->outcome);
+		pause = pause_of(probe, loop_monotonic_ms() - began);
+		if (!interval || loop_monotonic_ms() + pause > end ||
+		    job_left_ms(probe->job) < pause + ROUND_MS)
+			break;
+	} while (!ret && job_pause(probe->job, pause));
+	cJSON_AddNumberToObject(probe->job->answer, "rounds", rounds);
+	return ret;
+}
+
+int fn_health_probe(struct job *job)
+{
+	struct probe *probe = calloc(1, sizeof(*probe));
+	int ret;
+
+	if (probe)
+		probe->page = calloc(FLEET_NODES_MAX, sizeof(*probe->page));
+	if (probe && probe->page) {
+		probe->job = job;
+		ret = probe_on(probe);
+		free(probe->page);
+	} else {
+		ret = job_fail(job, STATUS_SYSTEM, ENOMEM, "out of memory");
+	}
 	free(probe);
 	return ret;
 }

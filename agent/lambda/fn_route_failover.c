@@ -23,8 +23,11 @@
 #include "job.h"
 #include "loop.h"
 #include "placing.h"
+#include "reach.h"
 #include "routing.h"
 #include "takeover.h"
+
+enum { AGAIN_MS = 2000 };
 
 struct failover {
 	struct job *job;
@@ -34,6 +37,7 @@ struct failover {
 	struct question question;
 	struct fleet fleet;
 	struct candidate candidate[FLEET_NODES_MAX];
+	struct evidence evidence[FLEET_NODES_MAX];
 	struct ruling ruling;
 	cJSON *routing; /* the parameter */
 	uint64_t epoch; /* of our claim */
@@ -182,26 +186,63 @@ static int read_candidates(struct failover *failover)
 	return job_await(job);
 }
 
-/* The lease, twice if it is to be known whether the owner's agent counts up. */
-static int read_lease(struct failover *failover)
+/* Is the owner's agent counting up? The lease is read again after a while. */
+static int read_witness(struct failover *failover)
 {
 	struct question *question = &failover->question;
-	struct job *job = failover->job;
 	struct holder later;
-	int ret = holder_read(job, failover->zone, &question->holder);
+	int ret = holder_read(failover->job, failover->zone, &later);
 
-	question->now = loop_wall_ms() / 1000;
-	question->held = question->holder.held ||
-			 routing_is_held(failover->routing, failover->zone);
-	if (ret || question->by_hand || !question->holder.there)
-		return ret;
-	if (!job_pause(job, job->setup->witness_ms))
-		return 0;
-	ret = holder_read(job, failover->zone, &later);
 	question->witness_moves = !ret && later.epoch == question->holder.epoch &&
 				  later.witness != question->holder.witness;
 	question->holder = later;
 	return ret;
+}
+
+/* Whoever has not answered when the witness is read is not waited for. */
+static void take_reach(struct failover *failover)
+{
+	static const enum opinion opinions[] = { [VERDICT_UNKNOWN] = OPINION_NONE,
+						 [VERDICT_REACHES] = OPINION_WELL,
+						 [VERDICT_CUT_OFF] = OPINION_ILL };
+	double percent;
+
+	for (unsigned int i = 0; i < failover->fleet.count; i++)
+		failover->candidate[i].reach =
+			opinions[evidence_judge(&failover->evidence[i], &percent)];
+}
+
+/*
+ * An alarm is not believed: nodes try their egress once more, while it is seen
+ * whether the owner's agent lives.
+ */
+static int look_again(struct failover *failover)
+{
+	struct job *job = failover->job;
+	int64_t began = loop_monotonic_ms();
+	struct reach *reach = reach_start(job, &failover->fleet);
+	int64_t wait = job->setup->witness_ms;
+
+	if (!reach)
+		return -EIO;
+	reach_wait(reach, wait, failover->evidence);
+	take_reach(failover);
+	reach_end(reach);
+	wait -= loop_monotonic_ms() - began;
+	if (!failover->question.holder.there || !job_pause(job, wait > 0 ? wait : 0))
+		return 0;
+	return read_witness(failover);
+}
+
+static int read_lease(struct failover *failover)
+{
+	struct question *question = &failover->question;
+	int ret = holder_read(failover->job, failover->zone, &question->holder);
+
+	question->now = loop_wall_ms() / 1000;
+	question->held = question->holder.held ||
+			 routing_is_held(failover->routing, failover->zone);
+	return ret || question->by_hand ? ret : look_again(failover);
 }
 
 static bool is_ours(void *ctx)
@@ -255,12 +296,15 @@ static void publish(struct failover *failover)
 	const struct gauge_dimension zone[] = { { "AvailabilityZone", failover->zone },
 						{ NULL, NULL } };
 	struct gauge gauges[] = {
+		{ "RouteFailoverCount", "Count", 1 },
 		{ "FailoverCount", "Count", 1 },
 		{ "FailoverDurationMs", "Milliseconds",
 		  (double)(loop_monotonic_ms() - failover->began_ms) },
 	};
 
-	say_gauges(failover->job->setup->nat, zone, 2, gauges, false);
+	/* what a person moves is no take-over from a node that failed */
+	say_gauges(failover->job->setup->nat, zone, failover->question.by_hand ? 1 : 3, gauges,
+		   false);
 }
 
 static int claim(struct failover *failover)
@@ -331,6 +375,7 @@ static int act(struct failover *failover)
 static void say_ruling(struct failover *failover)
 {
 	static const char *const names[] = { "nothing", "complete", "claim" };
+	static const char *const says[] = { "decision", "target", "why" };
 	const struct ruling *ruling = &failover->ruling;
 	cJSON *fields = cJSON_CreateObject();
 
@@ -339,6 +384,8 @@ static void say_ruling(struct failover *failover)
 	cJSON_AddStringToObject(fields, "owner", failover->question.holder.owner);
 	cJSON_AddStringToObject(fields, "target", ruling->target ? ruling->target->name : "");
 	cJSON_AddStringToObject(fields, "why", ruling->why);
+	for (unsigned int i = 0; i < sizeof(says) / sizeof(*says); i++)
+		cJSON_DeleteItemFromObject(failover->job->answer, says[i]);
 	cJSON_AddStringToObject(failover->job->answer, "decision", names[ruling->decision]);
 	cJSON_AddStringToObject(failover->job->answer, "target",
 				ruling->target ? ruling->target->name : "");
@@ -347,17 +394,38 @@ static void say_ruling(struct failover *failover)
 	    failover->zone, ruling->why);
 }
 
-static int fail_over(struct failover *failover)
+static int decide(struct failover *failover)
 {
-	int ret = read_candidates(failover);
+	int ret;
 
+	memset(failover->candidate, 0, sizeof(failover->candidate));
+	memset(failover->evidence, 0, sizeof(failover->evidence));
 	failover->question.zone = failover->zone;
+	ret = read_candidates(failover);
 	if (!ret)
 		ret = read_lease(failover);
 	if (ret)
 		return ret;
 	takeover_decide(&failover->question, &failover->ruling);
 	say_ruling(failover);
+	return 0;
+}
+
+/* An alarm that stays on comes no second time: who found no node looks again, and then fails. */
+static int fail_over(struct failover *failover)
+{
+	struct job *job = failover->job;
+	int ret;
+
+	do {
+		ret = decide(failover);
+	} while (!ret && failover->ruling.again && job_left_ms(job) > 2 * AGAIN_MS &&
+		 job_pause(job, AGAIN_MS));
+	if (ret)
+		return ret;
+	if (failover->ruling.again)
+		return job_fail(job, STATUS_STATE, EAGAIN, "zone %s: %s", failover->zone,
+				failover->ruling.why);
 	return failover->ruling.decision == DECIDE_NOTHING ? 0 : act(failover);
 }
 

@@ -17,7 +17,8 @@ static const struct candidate *find(const struct question *question, const char 
 static bool is_fit(const struct candidate *candidate)
 {
 	return candidate->running && candidate->instance != OPINION_ILL &&
-	       candidate->target != OPINION_ILL;
+	       candidate->reach != OPINION_ILL &&
+	       (candidate->target != OPINION_ILL || candidate->reach == OPINION_WELL);
 }
 
 /* Two views, none of them the alarm's. */
@@ -60,6 +61,13 @@ static void rule(struct ruling *ruling, enum decision decision, const struct can
 	ruling->decision = decision;
 	ruling->target = target ? target->node : NULL;
 	ruling->why = why;
+	ruling->again = false;
+}
+
+static void rule_again(struct ruling *ruling, bool again)
+{
+	rule(ruling, DECIDE_NOTHING, NULL, "there is no other node that is well");
+	ruling->again = again;
 }
 
 static void decide_target(const struct question *question, const struct candidate *target,
@@ -88,11 +96,13 @@ static void decide_failover(const struct question *question, struct ruling *ruli
 	else if (!question->by_hand && owner && is_proven_well(owner) && question->witness_moves)
 		rule(ruling, DECIDE_NOTHING, NULL,
 		     "the owner is well, and its agent lives: that is for the agents");
+	else if (!question->by_hand && owner && owner->reach == OPINION_WELL && is_fit(owner))
+		rule(ruling, DECIDE_COMPLETE, owner, "the owner reaches its targets");
 	else if (!question->by_hand && question->holder.there && owner && is_fit(owner) &&
 		 question->now - question->holder.since < REST_S)
 		rule(ruling, DECIDE_COMPLETE, owner, "the zone changed hands a moment ago");
 	else if (!target)
-		rule(ruling, DECIDE_NOTHING, NULL, "there is no other node that is well");
+		rule_again(ruling, !question->by_hand);
 	else
 		rule(ruling, DECIDE_CLAIM, target,
 		     question->by_hand ? "as a person asked for" :

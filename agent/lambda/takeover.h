@@ -27,6 +27,7 @@ struct candidate {
 	bool running;
 	enum opinion instance; /* EC2's status checks */
 	enum opinion target;   /* the load balancer's health check */
+	enum opinion reach;    /* its own attempts, just now: see evidence.h */
 };
 
 struct question {
@@ -46,13 +47,16 @@ struct ruling {
 	enum decision decision;
 	const struct node *target; /* whose the zone is, or is to be */
 	const char *why;	   /* one sentence, for the log */
+	bool again;		   /* it should move, but there is no node for it just now */
 };
 
 /*
  * An alarm alone moves nothing from an owner that EC2 and the load balancer both
- * call well and whose agent lives: the agents see to themselves. A zone moves
- * only to a node that runs and that nobody calls ill; to one of its own zone
- * first, else to the one that comes next by name, so that every caller picks
+ * call well and whose agent lives: the agents see to themselves. Nor from one that
+ * reaches its targets by now. A zone moves only to a node that runs and that nobody calls ill; the
+ * load balancer's word, which is that of the node's agent, counts less than
+ * what the node itself has reached, for this is made for when no agent lives. It
+ * moves to one of its own zone first, else to the one that comes next by name, so that every caller picks
  * the same. After a move there is a minute of rest, but for a person.
  */
 void takeover_decide(const struct question *question, struct ruling *ruling);

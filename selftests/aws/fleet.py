@@ -71,12 +71,14 @@ class Nodes:
     exits    (use, instance) -> exit status; absent 0
     silent   instances that Systems Manager does not reach
     reached  instance -> how many of three targets are reached; absent 3
+    slow     whether commands run beside the calls, and not within SendCommand
     ran      [(use, instance, parameters)]
     """
 
     def __init__(self, standin):
         self.world = standin.world
         self.exits, self.silent, self.reached, self.outputs = {}, set(), {}, {}
+        self.slow = False
         self.ran = []
         for use, name in {**DOCUMENTS, **PROBE_DOCUMENTS}.items():
             standin.world.documents[name] = self._runner(use)
@@ -87,18 +89,24 @@ class Nodes:
             if instance in self.silent:
                 raise ApiError("InvalidInstanceId", f"{instance} is not in a valid state")
             self.ran.append((use, instance, parameters))
-            status = self.exits.get((use, instance), 0)
-            if callable(status):
-                status = status()
-            return status, self.outputs.get((use, instance), self._output(use, instance, parameters)), ""
+            end = lambda: self._end(use, instance, parameters)  # noqa: E731
+            return end if self.slow else end()
         return run
+
+    def _end(self, use, instance, parameters):
+        status = self.exits.get((use, instance), 0)
+        if callable(status):
+            status = status()
+        return status, self.outputs.get((use, instance), self._output(use, instance, parameters)), ""
 
     def _output(self, use, instance, parameters):
         if use == "reach":
             targets = parameters["targets"].split()
             reached = self.reached.get(instance, len(targets))
-            return "".join(f"{target} {0.010 * (i + 1) if i < reached else 0:f} 000\n"
-                           for i, target in enumerate(targets))
+            path = self.exits.get(("verify", instance), 0)
+            return f"natxdp {path() if callable(path) else path}\n" + "".join(
+                f"{target} {0.010 * (i + 1) if i < reached else 0:f}\n"
+                for i, target in enumerate(targets))
         if use == "web":
             return "https://example.com 200 0.010 0.050\nhttps://example.org 200 0.020 0.150\n"
         if use == "throughput":

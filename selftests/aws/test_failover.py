@@ -65,6 +65,7 @@ def test_an_alarm_moves_the_zone_of_a_dead_node_once(function, standin, event):
     assert standin.world.listeners[account.LISTENER]["weights"] == {
         account.GROUPS["a"]: 0, account.GROUPS["b"]: 100}
     assert run.metric("FailoverCount", AvailabilityZone=ZA) == [1]
+    assert run.metric("RouteFailoverCount", AvailabilityZone=ZA) == [1]
     assert 0 < run.metric("FailoverDurationMs", AvailabilityZone=ZA)[0] < 20000
     assert run.logged(action="ReplaceRoute", before=ENI["a"], after=ENI["b"])
     state = json.loads(standin.world.parameters["/natxdp/egress/routing"]["value"])
@@ -89,6 +90,37 @@ def test_an_alarm_that_is_over_moves_nothing(function, standin, event):
     assert route(standin) == ENI["a"]
 
 
+def test_no_agent_lives(function, standin, nodes):
+    """Nobody answers the load balancer; the node that reaches its targets takes the zone."""
+    for zone in "ab":
+        standin.world.target_groups[account.GROUPS[zone]]["targets"] = {
+            f"{account.INSTANCES[zone]}:8080": "unhealthy"}
+    nodes.silent = {A}
+    lease(standin, owner=ZA, epoch=7, since=1, reason="first", witness=3)
+    assert function("nat-route-failover")(fleet.alarm("a"))["target"] == ZB
+    assert route(standin) == ENI["b"] and address(standin) == (ENI["b"], "10.0.1.11")
+
+
+@pytest.mark.parametrize("wrong", ["silent", "cut off", "translates nothing"])
+def test_no_agent_lives_and_nobody_is_proven(function, standin, nodes, wrong):
+    for zone in "ab":
+        standin.world.target_groups[account.GROUPS[zone]]["targets"] = {
+            f"{account.INSTANCES[zone]}:8080": "unhealthy"}
+    nodes.silent = {A} | ({B} if wrong == "silent" else set())
+    nodes.reached = {B: 1} if wrong == "cut off" else {}
+    nodes.exits[("verify", B)] = 10 if wrong == "translates nothing" else 0
+    with pytest.raises(Failed, match="no other node"):
+        function("nat-route-failover")(fleet.alarm("a"), deadline=3)
+    assert route(standin) == ENI["a"] and not lease(standin)
+
+
+def test_an_owner_that_reaches_its_targets_again_stays(function, standin, nodes):
+    standin.world.target_groups[account.GROUPS["a"]]["targets"] = {f"{A}:8080": "unhealthy"}
+    lease(standin, owner=ZA, epoch=7, since=1, reason="first")
+    assert function("nat-route-failover")(fleet.alarm("a"))["why"] == "the owner reaches its targets"
+    assert route(standin) == ENI["a"] and lease(standin)["epoch"] == "7"
+
+
 def test_a_living_agent_sees_to_itself(function, standin):
     """EC2 and the load balancer call the owner well, and its witness moves."""
     lease(standin, owner=ZA, epoch=7, since=1, reason="first", witness=3)
@@ -103,15 +135,33 @@ def test_a_living_agent_sees_to_itself(function, standin):
 def test_nobody_is_left(function, standin):
     dies(standin)
     dies(standin, "b")
-    answer = function("nat-route-failover")(fleet.alarm("a"))
-    assert answer["decision"] == "nothing" and "no other node" in answer["why"]
+    with pytest.raises(Failed, match="no other node"):  # so that the service tries it again
+        function("nat-route-failover")(fleet.alarm("a"), deadline=3)
     assert route(standin) == ENI["a"] and not lease(standin)
+
+
+def test_a_node_that_is_well_a_moment_later_takes_the_zone(function, standin):
+    """The alarm comes once: who finds no node looks again."""
+    dies(standin)
+    standin.world.instances[B]["status"] = {"system": "impaired", "instance": "ok"}
+    run = function("nat-route-failover")
+
+    def mend(params, result):
+        standin.world.instances[B]["status"] = {"system": "ok", "instance": "ok"}
+
+    standin.world.hooks["DescribeInstanceStatus"].append(mend)
+    answer = run(fleet.alarm("a"))
+    assert (answer["decision"], answer["target"]) == ("claim", ZB)
+    assert len(run.logged(decision="nothing")) == 1
+    assert route(standin) == ENI["b"]
 
 
 def test_a_node_that_ec2_calls_impaired_takes_nothing(function, standin):
     dies(standin)
     standin.world.instances[B]["status"] = {"system": "impaired", "instance": "ok"}
-    assert function("nat-route-failover")(fleet.alarm("a"))["decision"] == "nothing"
+    with pytest.raises(Failed, match="no other node"):
+        function("nat-route-failover")(fleet.alarm("a"), deadline=3)
+    assert route(standin) == ENI["a"]
 
 
 def test_a_dry_run_changes_nothing(function, standin):
@@ -149,6 +199,8 @@ def test_there_and_back_by_hand(function, standin):
     run = function("nat-route-failover")
     assert run({"zone": ZA, "to": ZB})["target"] == ZB
     assert route(standin) == ENI["b"] and lease(standin)["reason"] == "manual"
+    assert run.metric("RouteFailoverCount", AvailabilityZone=ZA) == [1]
+    assert run.metric("FailoverCount", AvailabilityZone=ZA) == []
     assert run({"zone": ZA, "action": "restore"})["target"] == ZA
     assert route(standin) == ENI["a"] and address(standin) == (ENI["a"], "10.0.0.11")
     assert lease(standin)["epoch"] == "2"
@@ -246,6 +298,7 @@ def test_an_address_that_is_nowhere_comes_back(function, standin):
     run = function("eip-recover")
     assert [zone["moved"] for zone in run(fleet.schedule())["zones"]] == [1, 0]
     assert address(standin) == (ENI["a"], "10.0.0.11")
+    assert run.metric("EipRecoverCount", AvailabilityZone=ZA) == [1]
     standin.forget()
     assert [zone["moved"] for zone in run(fleet.schedule())["zones"]] == [0, 0]
     assert not calls(standin, "AssociateAddress")
@@ -304,7 +357,7 @@ def test_a_launch_that_proves_itself_goes_on(function, standin, nodes):
 def test_a_launch_that_stays_broken_is_abandoned(function, standin, nodes):
     nodes.exits[("verify", A)] = 10
     run = function("asg-lifecycle-handler")
-    assert run(fleet.lifecycle("launch", "a"), deadline=16)["result"] == "ABANDON"
+    assert run(fleet.lifecycle("launch", "a"), deadline=12)["result"] == "ABANDON"
     assert results(standin) == ["ABANDON"]
     assert run.metric("LifecycleFailureCount", AvailabilityZone=ZA) == [1]
 
@@ -313,7 +366,7 @@ def test_a_launch_that_does_not_answer_yet_is_tried_again(function, standin, nod
     nodes.silent = {A}
     run = function("asg-lifecycle-handler")
     with pytest.raises(Failed, match="does not answer by Systems Manager yet"):
-        run(fleet.lifecycle("launch", "a"), deadline=16)
+        run(fleet.lifecycle("launch", "a"), deadline=12)
     assert results(standin) == []
     nodes.silent = set()
     assert run(fleet.lifecycle("launch", "a"))["result"] == "CONTINUE"
@@ -342,6 +395,15 @@ def test_a_terminating_node_hands_over_first(function, standin, nodes):
     assert standin.world.target_groups[account.GROUPS["a"]]["targets"][f"{A}:8080"] == "draining"
     order = [entry.action for entry in standin.calls()]
     assert order.index("SendCommand") < order.index("DeregisterTargets") < order.index("CompleteLifecycleAction")
+
+
+def test_a_hand_over_that_takes_long_is_told_to_the_group(function, standin, nodes):
+    nodes.exits[("drain", A)] = lambda: time.sleep(2.5) or 0
+    nodes.slow = True
+    run = function("asg-lifecycle-handler", NATXDP_HEARTBEAT="1")
+    assert run(fleet.lifecycle("terminate", "a"), deadline=60)["result"] == "CONTINUE"
+    assert results(standin)[:2] == ["heartbeat"] * 2 and results(standin)[-1] == "CONTINUE"
+    assert run.logged(action="drain", after="handed over")
 
 
 @pytest.mark.parametrize("gone", [False, True])

@@ -44,6 +44,7 @@ def test_bad_events_are_refused_and_the_next_one_is_served(function, standin, na
         assert failed.value.kind == "BadEvent"
     assert standin.calls() == []
     assert len(run.logged(level="error")) == 5
+    assert run.metric("FunctionErrorCount", AvailabilityZone=fleet.ZONE["a"]) == [1] * 5
 
 
 @pytest.mark.parametrize("changes, says", [
@@ -107,6 +108,24 @@ def test_probe_of_a_silent_node_asks_the_others(function, standin, nodes, agents
     assert [node["decision"] for node in run(fleet.schedule())["nodes"]] == ["unknown", "cut off"]
     assert run.metric("NATReachability", AvailabilityZone=fleet.ZONE["a"]) == []
     assert run.metric("NATReachability", AvailabilityZone=fleet.ZONE["b"]) == [0]
+
+
+def test_probe_of_a_node_that_translates_nothing(function, nodes, agents):
+    """What it sends itself arrives, and nobody is there to say that the rest does not."""
+    nodes.exits[("verify", A)] = 10
+    agents[0]["a"] = 503
+    run = function("nat-health-probe", NATXDP_AGENT_PORT=agents[1])
+    assert [node["decision"] for node in run(fleet.schedule())["nodes"]] == ["cut off", "reaches"]
+    assert run.metric("NATReachability", AvailabilityZone=fleet.ZONE["a"]) == [0]
+
+
+def test_probe_looks_again_at_once(function, nodes, agents):
+    """The second and third look at a node that is cut off do not wait for the interval."""
+    nodes.reached[A] = 0
+    run = function("nat-health-probe", NATXDP_AGENT_PORT=agents[1], NATXDP_PROBE_INTERVAL="30")
+    began = time.monotonic()
+    answer = run(fleet.schedule(), deadline=8)
+    assert answer["rounds"] >= 3 and time.monotonic() - began < 8
 
 
 def test_probe_of_a_zone_without_a_node(function, standin, agents):
@@ -283,6 +302,7 @@ def test_janitor_removes_what_is_old_and_ours(function, standin):
     assert [call["NetworkInterfaceId"] for call in calls(standin, "DeleteNetworkInterface")] == ["eni-old"]
     assert [call["AllocationId"] for call in calls(standin, "ReleaseAddress")] == ["eipalloc-old"]
     assert len(calls(standin, "DeregisterTargets")) == 1
+    assert run.metric("JanitorRemovedCount", AvailabilityZone=fleet.ZONE["b"]) == [4]
     again = run(fleet.schedule())
     assert not {left["kind"] for left in again["left"]} & {"interface", "address", "target"}
 

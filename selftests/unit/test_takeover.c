@@ -25,11 +25,14 @@ static struct node nodes[] = {
 
 struct seen {
 	bool running;
-	enum opinion instance, target;
+	enum opinion instance, target, reach;
 };
 
-static const struct seen well = { true, W, W }, ill = { true, W, I }, unknown = { true, N, N },
-			 gone = { false, N, N };
+static const struct seen well = { true, W, W, N }, ill = { true, W, I, N },
+			 unknown = { true, N, N, N }, gone = { false, N, N, N };
+/* Its agent is dead, so the load balancer calls it ill; what it has reached itself. */
+static const struct seen alone = { true, W, I, W }, cut_off = { true, W, W, I },
+			 reaches = { true, W, W, W };
 
 static const struct row {
 	const char *what;
@@ -69,6 +72,18 @@ static const struct row {
 	  DECIDE_COMPLETE, "a" },
 	{ "no rest for the dead", WISH_FAILOVER, 0, "a", 5, 0, 0, 0, &gone, &well, 0, 0,
 	  DECIDE_CLAIM, "b" },
+	{ "no agent lives, b reaches", WISH_FAILOVER, 0, "a", 999, 0, 0, 0, &ill, &alone, 0, 0,
+	  DECIDE_CLAIM, "b" },
+	{ "no agent lives, b is silent", WISH_FAILOVER, 0, "a", 999, 0, 0, 0, &ill, &ill, 0, 0,
+	  DECIDE_NOTHING, 0 },
+	{ "no agent lives, a reaches again", WISH_FAILOVER, 0, "a", 999, 0, 0, 0, &alone, &well, 0,
+	  0, DECIDE_COMPLETE, "a" },
+	{ "a person knows better", WISH_FAILOVER, 0, "a", 999, 1, 0, 0, &alone, &well, 0, 0,
+	  DECIDE_CLAIM, "b" },
+	{ "well, and cut off", WISH_FAILOVER, 0, "a", 999, 0, 0, 0, &cut_off, &cut_off, &reaches, 0,
+	  DECIDE_CLAIM, "c" },
+	{ "nobody reaches anything", WISH_FAILOVER, 0, "a", 999, 0, 0, 0, &cut_off, &cut_off,
+	  &cut_off, 0, DECIDE_NOTHING, 0 },
 	{ "held", WISH_FAILOVER, 0, "a", 999, 0, 1, 0, &gone, &well, 0, 0, DECIDE_NOTHING, 0 },
 	{ "a person, held", WISH_FAILOVER, 0, "a", 5, 1, 1, 0, &well, &well, 0, 0, DECIDE_CLAIM,
 	  "b" },
@@ -104,7 +119,7 @@ static void zones_change_hands(void **state)
 			if (seen[k])
 				candidates[question.count++] = (struct candidate){
 					&nodes[k], seen[k]->running, seen[k]->instance,
-					seen[k]->target
+					seen[k]->target, seen[k]->reach
 				};
 		}
 		if (row->owner) {
@@ -119,6 +134,12 @@ static void zones_change_hands(void **state)
 			fail_msg("%s: decision %d, target %s: %s", row->what, ruling.decision,
 				 ruling.target ? ruling.target->name : "none", ruling.why);
 		assert_non_null(ruling.why);
+		/* what a person asked for, or holds, is not tried again */
+		if (ruling.again)
+			assert_true(ruling.decision == DECIDE_NOTHING && !row->by_hand &&
+				    !row->held);
+		if (!strcmp(row->what, "nobody left"))
+			assert_true(ruling.again);
 	}
 }
 
@@ -129,15 +150,18 @@ static void evidence_is_weighed(void **state)
 		enum verdict verdict;
 		double percent;
 	} cases[] = {
-		{ { W, W, 3, 3, 1 }, VERDICT_REACHES, 100 },
-		{ { I, I, 3, 2, 1 }, VERDICT_REACHES, 66.7 }, /* what it reached, it reached */
-		{ { W, W, 3, 1, 1 }, VERDICT_CUT_OFF, 33.3 },
-		{ { W, W, 2, 1, 1 }, VERDICT_CUT_OFF, 50 }, /* a half is not most */
-		{ { W, W, 0, 0, 0 }, VERDICT_UNKNOWN, 0 },
-		{ { I, N, 0, 0, 0 }, VERDICT_CUT_OFF, 0 },
-		{ { I, I, 0, 0, 0 }, VERDICT_CUT_OFF, 0 },
-		{ { I, W, 0, 0, 0 }, VERDICT_UNKNOWN, 0 },
-		{ { N, I, 0, 0, 0 }, VERDICT_UNKNOWN, 0 },
+		{ { W, W, N, 3, 3, 1 }, VERDICT_REACHES, 100 },
+		{ { I, I, N, 3, 2, 1 }, VERDICT_REACHES, 66.7 }, /* what it reached, it reached */
+		{ { I, I, W, 3, 3, 1 }, VERDICT_REACHES, 100 },
+		/* what a node sends itself goes around a program that translates nothing */
+		{ { W, W, I, 3, 3, 1 }, VERDICT_CUT_OFF, 0 },
+		{ { W, W, N, 3, 1, 1 }, VERDICT_CUT_OFF, 33.3 },
+		{ { W, W, N, 2, 1, 1 }, VERDICT_CUT_OFF, 50 }, /* a half is not most */
+		{ { W, W, N, 0, 0, 0 }, VERDICT_UNKNOWN, 0 },
+		{ { I, N, N, 0, 0, 0 }, VERDICT_CUT_OFF, 0 },
+		{ { I, I, N, 0, 0, 0 }, VERDICT_CUT_OFF, 0 },
+		{ { I, W, N, 0, 0, 0 }, VERDICT_UNKNOWN, 0 },
+		{ { N, I, N, 0, 0, 0 }, VERDICT_UNKNOWN, 0 },
 	};
 
 	(void)state;
@@ -151,7 +175,7 @@ static void evidence_is_weighed(void **state)
 
 static void evidence_is_read(void **state)
 {
-	struct evidence evidence = { W, W, 9, 9, 9 };
+	struct evidence evidence = { W, W, I, 9, 9, 9 };
 
 	(void)state;
 	evidence_read(&evidence, "a:1 0.010 000\nb:2 0.000000 000\nc:3 0.030 000\n", 3);
@@ -163,6 +187,15 @@ static void evidence_is_read(void **state)
 	assert_int_equal(evidence.reached, 1);
 	evidence_read(&evidence, "", 3);
 	assert_int_equal(evidence.asked, 0); /* nothing was said at all */
+	assert_int_equal(evidence.path, N);
+	evidence_read(&evidence, "natxdp 0\na:1 0.010\nnatxdp\n", 1);
+	assert_true(evidence.path == W && evidence.asked == 1 && evidence.reached == 1);
+	evidence_read(&evidence, "natxdp 9\n", 1);
+	assert_int_equal(evidence.path, W);
+	evidence_read(&evidence, "a:1 0.010\nnatxdp 10\n", 1);
+	assert_int_equal(evidence.path, I);
+	evidence_read(&evidence, "natxdp 127\n", 1); /* there is no such command */
+	assert_int_equal(evidence.path, N);
 	evidence_read(&evidence, "\n\n \n%s %d\n", 3);
 	assert_int_equal(evidence.asked, 0);
 }

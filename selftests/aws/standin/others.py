@@ -10,6 +10,7 @@ World: target_groups arn -> {targets: {(id, port) as "id:port": state}, port}
        tables       name -> {key: [names], items: [item...]}, items as DynamoDB writes them
 """
 
+import threading
 import time
 
 from . import expressions
@@ -266,6 +267,14 @@ def set_instance_health(world, params):
 # ---- Systems Manager
 
 
+def end_command(ran, result):
+    """None: the instance never says anything."""
+    if result:
+        code, output, errors = result
+        ran.update(status="Success" if code == 0 else "Failed", exit_code=code, output=output,
+                   errors=errors)
+
+
 @action("ssm")
 def send_command(world, params):
     for name in params["InstanceIds"]:
@@ -284,9 +293,14 @@ def send_command(world, params):
             argument = {key: values[0] for key, values in parameters.items()}
         else:
             raise ApiError("InvalidDocument", f"{params['DocumentName']} does not exist")
-        code, output, errors = run(name, argument)
-        world.commands[command][name] = {"status": "Success" if code == 0 else "Failed",
-                                         "exit_code": code, "output": output, "errors": errors}
+        ran = world.commands[command][name] = {
+            "status": "InProgress", "exit_code": -1, "output": "", "errors": ""}
+        result = run(name, argument)
+        if callable(result):  # it takes its time
+            threading.Thread(target=lambda ran=ran, result=result: end_command(ran, result()),
+                             daemon=True).start()
+        else:
+            end_command(ran, result)
     return {"Command": {"CommandId": command, "Status": "Pending",
                         "DocumentName": params["DocumentName"], "InstanceIds": params["InstanceIds"]}}
 

@@ -35,7 +35,9 @@ class World:
         self.metrics = []  # of PutMetricData, one a datum
         self.lifecycle_actions = []  # (hook, group, instance or token, result)
         self.run_command = None  # function(instance, lines) -> (exit code, stdout, stderr)
-        self.documents = {}  # name -> function(instance, parameters) -> the same
+        # name -> function(instance, parameters) -> the same, or a function that takes its time
+        # for that; its None is an instance that never answers
+        self.documents = {}
 
     def new_id(self, prefix):
         number = self.next_number

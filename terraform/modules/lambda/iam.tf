@@ -39,7 +39,7 @@ locals {
     # Commands need the document and the instance; only the latter has our tag.
     nodes           = { resources = ["${local.ec2}:instance/*"], conditions = { "ssm:resourceTag/natxdp:nat" = [local.name], "ssm:resourceTag/natxdp:module" = ["nat"] } }
     probes          = { resources = ["${local.ec2}:instance/*"], conditions = { "ssm:resourceTag/natxdp:nat" = [local.name], "ssm:resourceTag/natxdp:module" = ["probes"] } }
-    verify_reach    = { resources = [aws_ssm_document.node["verify"].arn, aws_ssm_document.node["reach"].arn], conditions = {} }
+    reach           = { resources = [aws_ssm_document.node["reach"].arn], conditions = {} }
     verify_repair   = { resources = [aws_ssm_document.node["verify"].arn, aws_ssm_document.node["repair"].arn], conditions = {} }
     life            = { resources = [for use in ["verify", "drain", "block"] : aws_ssm_document.node[use].arn], conditions = {} }
     block           = { resources = [aws_ssm_document.node["block"].arn], conditions = {} }
@@ -52,15 +52,17 @@ locals {
 
   calls = {
     nat-health-probe = {
-      any          = ["ec2:DescribeInstances", "elasticloadbalancing:DescribeTargetHealth", "ssm:GetCommandInvocation"]
-      verify_reach = ["ssm:SendCommand"]
-      nodes        = ["ssm:SendCommand"]
+      any   = ["ec2:DescribeInstances", "elasticloadbalancing:DescribeTargetHealth", "ssm:GetCommandInvocation"]
+      reach = ["ssm:SendCommand"]
+      nodes = ["ssm:SendCommand"]
     }
     nat-route-failover = {
       any = [
         "ec2:DescribeAddresses", "ec2:DescribeInstanceStatus", "ec2:DescribeInstances", "ec2:DescribeRouteTables",
-        "elasticloadbalancing:DescribeTargetHealth",
+        "elasticloadbalancing:DescribeTargetHealth", "ssm:GetCommandInvocation",
       ]
+      reach        = ["ssm:SendCommand"]
+      nodes        = ["ssm:SendCommand"]
       route_tables = ["ec2:ReplaceRoute"]
       addresses    = ["ec2:AssociateAddress"]
       listener     = ["elasticloadbalancing:ModifyListener"]
