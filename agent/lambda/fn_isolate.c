@@ -153,8 +153,8 @@ static int store_list(struct job *job, const cJSON *list)
 
 static void on_marked(void *ctx, const struct aws_result *result)
 {
-	/* the instance may be gone */
-	if (strcmp(result->code, "InvalidInstanceID.NotFound"))
+	/* the instance may be gone; CreateTags says either, as it likes */
+	if (strcmp(result->code, "InvalidInstanceID.NotFound") && strcmp(result->code, "InvalidID"))
 		job_ok(ctx, result, "the instance cannot be marked");
 }
 
