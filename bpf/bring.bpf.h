@@ -180,7 +180,7 @@ static __always_inline int bring_read(struct bring_work *w, const struct natxdp_
 	if (!peer)
 		return -ENOENT;
 	w->in = *peer;
-	natxdp_reverse_key(&w->out, &w->reverse);
+	natxdp_reverse_key_of(&w->out, &w->reverse, TUNNEL_FLOWS);
 	return w->in.key.word[0] == w->reverse.word[0] && w->in.key.word[1] == w->reverse.word[1] ?
 		       0 :
 		       -ENOENT;

@@ -23,7 +23,7 @@ __noinline int bring_end(__u32 from)
 	if (!f)
 		return 0;
 	key = f->key;
-	natxdp_reverse_key(f, &reverse);
+	natxdp_reverse_key_of(f, &reverse, TUNNEL_FLOWS);
 	if (flow_find(&key) != NATXDP_SLOT_NONE || !flow_mark(f, &key, NATXDP_PROTO_DEAD))
 		return 0;
 	in = before_at(f->peer);

@@ -46,12 +46,16 @@ static __always_inline int is_martian(__be32 addr)
 	return first == 0 || first == 127 || first >= 240;
 }
 
-/* A source that cannot be: multicast, ourselves, or the destination itself (land). */
+/*
+ * A source that cannot be: multicast, ourselves, or the destination itself (land). Behind a
+ * tunnel another host may have our address.
+ */
 static __always_inline int is_forged(const struct natxdp_key *key)
 {
 	return is_martian(key->saddr) || is_martian(key->daddr) || key->saddr == key->daddr ||
 	       (key->saddr & IP_MULTICAST_MASK) == IP_MULTICAST_NET ||
-	       bpf_map_lookup_elem(&own_addrs, &key->saddr);
+	       (!(TUNNEL_FLOWS && natxdp_is_tunnel(key->tenant)) &&
+		bpf_map_lookup_elem(&own_addrs, &key->saddr));
 }
 
 /* From the outside to an address of this host: default deny. */
@@ -149,6 +153,9 @@ static __always_inline int classify(const struct natxdp_key *key, enum packet_ki
 	    !in_prefixes(&inside_nets, key->daddr))
 		return NATXDP_PASS_HOST;
 
+	if (TUNNEL_FLOWS && natxdp_is_tunnel(key->tenant) && from_inside &&
+	    in_prefixes(&no_nat_nets, key->daddr))
+		return NATXDP_PASS_NO_NAT;
 	own = bpf_map_lookup_elem(&own_addrs, &key->daddr);
 	if (own) {
 		if (from_inside || key->side == NATXDP_SIDE_INSIDE)

@@ -127,7 +127,8 @@ int natxdp_flows(struct bpf_iter__bpf_map_elem *ctx)
 		const struct natxdp_flow *f = &b->way[way];
 
 		if (f->key.proto == NATXDP_PROTO_FREE || f->key.proto == NATXDP_PROTO_DEAD ||
-		    f->flags & NATXDP_FLOW_INBOUND || f->key.tenant != NATXDP_TENANT_NONE)
+		    f->flags & NATXDP_FLOW_INBOUND || f->key.tenant == NATXDP_TENANT_MAPPING ||
+		    f->key.tenant == NATXDP_TENANT_ENDED)
 			continue;
 		print_flow(ctx->meta->seq, f, now);
 	}

@@ -27,7 +27,7 @@ enum frag_limits {
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, FRAG_DATAGRAMS);
-	__type(key, struct natxdp_frag_key);
+	__type(key, struct frag_key);
 	__type(value, struct natxdp_frag);
 } frags SEC(".maps");
 
@@ -55,17 +55,18 @@ struct {
 
 /* What a fragment says of itself. Returns its length in bytes, or -EINVAL. */
 static __always_inline int frag_read(hook_ctx *ctx, const struct natxdp_key *key,
-				     struct natxdp_frag_key *fk, __u32 *offset)
+				     struct frag_key *fk, __u32 *offset)
 {
 	struct iphdr *ip = hook_data(ctx) + sizeof(struct ethhdr);
 
 	if ((void *)(ip + 1) > hook_end(ctx))
 		return -EINVAL;
-	fk->saddr = key->saddr;
-	fk->daddr = key->daddr;
-	fk->id = ip->id;
-	fk->proto = key->proto;
-	fk->side = key->side;
+	fk->of.saddr = key->saddr;
+	fk->of.daddr = key->daddr;
+	fk->of.id = ip->id;
+	fk->of.proto = key->proto;
+	fk->of.side = key->side;
+	frag_set_tenant(fk, key->tenant);
 	*offset = (bpf_ntohs(ip->frag_off) & IP_OFFSET_MASK) * 8;
 	return bpf_ntohs(ip->tot_len) - ip->ihl * 4;
 }
@@ -77,7 +78,7 @@ static __always_inline int frag_read(hook_ctx *ctx, const struct natxdp_key *key
 __noinline int frag_remember(hook_ctx *ctx, const struct natxdp_key *key, __u32 host)
 {
 	struct natxdp_frag frag = { .tick = ticks_now(), .host = host };
-	struct natxdp_frag_key fk = {};
+	struct frag_key fk = {};
 	__u32 offset;
 	int len;
 
@@ -112,7 +113,7 @@ static __always_inline int frag_overlaps(struct natxdp_frag *frag, __u32 from, _
  */
 __noinline int frag_find(hook_ctx *ctx, struct natxdp_key *key)
 {
-	struct natxdp_frag_key fk = {};
+	struct frag_key fk = {};
 	struct natxdp_frag *frag;
 	__u32 slot, offset;
 	int len;
@@ -155,16 +156,16 @@ static __always_inline int frag_afford(__u32 index, __u32 now, __u32 most)
  * A sender that floods uses up its own share, and little of its side's. Who
  * shares with it is drawn again in every tick.
  */
-static __always_inline int frag_may_hold(const struct natxdp_frag_key *fk)
+static __always_inline int frag_may_hold(const struct frag_key *fk)
 {
 	__u32 now = ticks_now(), sender;
 	int err;
 
-	sender = (fk->saddr * geometry.hash_key[1]) >> 32;
+	sender = (fk->of.saddr * geometry.hash_key[1]) >> 32;
 	sender = ((sender ^ now) * geometry.hash_key[2]) >> 32;
 	sender %= FRAG_SENDERS;
 	err = frag_afford(FRAG_SIDES + sender, now, FRAG_HELD_PER_SENDER);
-	return err ? err : frag_afford(fk->side % FRAG_SIDES, now, FRAG_HELD_PER_SIDE);
+	return err ? err : frag_afford(fk->of.side % FRAG_SIDES, now, FRAG_HELD_PER_SIDE);
 }
 
 /*
@@ -175,7 +176,7 @@ static __always_inline int frag_may_hold(const struct natxdp_frag_key *fk)
 __noinline int frag_hold(hook_ctx *ctx, const struct natxdp_key *key)
 {
 	__u32 offset, len = hook_len(ctx);
-	struct natxdp_frag_key fk = {};
+	struct frag_key fk = {};
 	struct natxdp_held held = {};
 
 	if (!key || frag_read(ctx, key, &fk, &offset) < 0)
@@ -184,11 +185,11 @@ __noinline int frag_hold(hook_ctx *ctx, const struct natxdp_key *key)
 		return -EBUSY;
 	held.ifindex = hook_ifindex(ctx);
 	held.len = len;
-	held.saddr = fk.saddr;
-	held.daddr = fk.daddr;
-	held.id = fk.id;
-	held.proto = fk.proto;
-	held.side = fk.side;
+	held.saddr = fk.of.saddr;
+	held.daddr = fk.of.daddr;
+	held.id = fk.of.id;
+	held.proto = fk.of.proto;
+	held.side = fk.of.side;
 	return bpf_perf_event_output(ctx, &held_frags, (__u64)len << 32 | BPF_F_CURRENT_CPU, &held,
 				     sizeof(held));
 }

@@ -7,6 +7,8 @@
 #define NATXDP_HOOK_BPF_H
 
 #include <linux/bpf.h>
+#include <linux/errno.h>
+#include <linux/if_ether.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
@@ -97,6 +99,42 @@ static __always_inline int hook_resize(hook_ctx *ctx, __u32 len)
 static __always_inline int hook_push(hook_ctx *ctx, __u32 len, enum hook_sum sum)
 {
 	return bpf_xdp_adjust_head(ctx, -(int)len);
+}
+
+/* An Ethernet header in words: clang copies the bytes of packed structs one by one. */
+struct hook_eth {
+	__u32 word[3];
+	__u16 type;
+};
+
+static __always_inline void hook_eth_copy(void *to, const void *from)
+{
+	__u32 *t = to;
+	const __u32 *f = from;
+
+	t[0] = f[0];
+	t[1] = f[1];
+	t[2] = f[2];
+	*(__u16 *)(t + 3) = *(const __u16 *)(f + 3);
+}
+
+/* Take the @len bytes behind the Ethernet header away. Returns 0 or an error. */
+static __always_inline int hook_pop(hook_ctx *ctx, __u32 len)
+{
+	void *eth = hook_data(ctx), *next = eth + ETH_HLEN;
+	struct hook_eth saved;
+
+	barrier_var(next); /* clang knows from elsewhere that it is there, the verifier does not */
+	if (next > hook_end(ctx))
+		return -EINVAL;
+	hook_eth_copy(&saved, eth);
+	if (bpf_xdp_adjust_head(ctx, (int)len))
+		return -EINVAL;
+	eth = hook_data(ctx);
+	if (eth + ETH_HLEN > hook_end(ctx))
+		return -EINVAL;
+	hook_eth_copy(eth, &saved);
+	return 0;
 }
 
 #endif

@@ -121,15 +121,15 @@ static __always_inline __u32 icmp_translate_l4(const struct icmp_error *e,
 	__u32 delta;
 
 	if (e->quoted->protocol == IPPROTO_ICMP) {
-		delta = csum_swap16(echo->id, f->new_sport | f->new_dport);
-		echo->id = f->new_sport | f->new_dport;
+		delta = csum_swap16(echo->id, new_sport(f) | new_dport(f));
+		echo->id = new_sport(f) | new_dport(f);
 		return delta + icmp_fix_check(&echo->checksum, delta);
 	}
 	if (e->quoted->protocol != IPPROTO_TCP && e->quoted->protocol != IPPROTO_UDP)
 		return 0;
-	delta = csum_swap16(ports[0], f->new_dport) + csum_swap16(ports[1], f->new_sport);
-	ports[0] = f->new_dport;
-	ports[1] = f->new_sport;
+	delta = csum_swap16(ports[0], new_dport(f)) + csum_swap16(ports[1], new_sport(f));
+	ports[0] = new_dport(f);
+	ports[1] = new_sport(f);
 	if (e->quoted->protocol == IPPROTO_UDP) {
 		if (!udp->check) /* the sender made none */
 			return delta;
@@ -150,19 +150,19 @@ static __always_inline void icmp_translate(struct icmp_error *e, const struct na
 	__be32 source = e->ip->saddr;
 	__u32 addrs, delta;
 
-	addrs = csum_swap32(quoted->saddr, f->new_daddr) + csum_swap32(quoted->daddr, f->new_saddr);
-	quoted->saddr = f->new_daddr;
-	quoted->daddr = f->new_saddr;
+	addrs = csum_swap32(quoted->saddr, new_daddr(f)) + csum_swap32(quoted->daddr, new_saddr(f));
+	quoted->saddr = new_daddr(f);
+	quoted->daddr = new_saddr(f);
 	delta = csum_fold(addrs) + icmp_fix_check(&quoted->check, csum_fold(addrs));
 	delta += icmp_translate_l4(e, f, csum_fold(addrs));
 	icmp_fix_check(&e->icmp->checksum, csum_fold(delta));
 
 	/* a router on the outside keeps its address, one on the inside is hidden */
 	if (!(f->flags & NATXDP_FLOW_INBOUND) || f->flags & NATXDP_FLOW_HAIRPIN)
-		source = f->new_saddr;
-	addrs = csum_swap32(e->ip->saddr, source) + csum_swap32(e->ip->daddr, f->new_daddr);
+		source = new_saddr(f);
+	addrs = csum_swap32(e->ip->saddr, source) + csum_swap32(e->ip->daddr, new_daddr(f));
 	e->ip->saddr = source;
-	e->ip->daddr = f->new_daddr;
+	e->ip->daddr = new_daddr(f);
 	icmp_fix_check(&e->ip->check, csum_fold(addrs));
 }
 
@@ -185,9 +185,9 @@ static __always_inline int icmp_error_unknown(hook_ctx *ctx, const struct natxdp
  * Translate an ICMP error in place, all but TTL and Ethernet. Returns the slot
  * of the entry by which it goes on, or a reason as not_opened().
  */
-__noinline int icmp_error(hook_ctx *ctx, __u32 side)
+__noinline int icmp_error(hook_ctx *ctx, __u32 side, __u32 tenant)
 {
-	struct natxdp_key key = { .side = side };
+	struct natxdp_key key = { .side = side, .tenant = tenant };
 	struct icmp_error e = {};
 	struct natxdp_flow *f;
 	__u32 slot;

@@ -32,10 +32,10 @@ static __always_inline int insert_check(const struct natxdp_flow *out, const str
 	struct natxdp_key reverse;
 	struct natxdp_pool *pool;
 
-	natxdp_reverse_key(out, &reverse);
+	natxdp_reverse_key_of(out, &reverse, TUNNEL_FLOWS);
 	if (reverse.word[0] != in->key.word[0] || reverse.word[1] != in->key.word[1])
 		return -EINVAL;
-	natxdp_reverse_key(in, &reverse);
+	natxdp_reverse_key_of(in, &reverse, TUNNEL_FLOWS);
 	if (reverse.word[0] != out->key.word[0] || reverse.word[1] != out->key.word[1])
 		return -EINVAL;
 	if (out->flags & NATXDP_FLOW_INBOUND || !(in->flags & NATXDP_FLOW_INBOUND) ||
@@ -323,7 +323,8 @@ int natxdp_insert(struct xdp_md *ctx)
 		if ((void *)(item + 1) > end)
 			break;
 		work = *item; /* the verifier lets functions have the stack, not the packet */
-		item->result = insert_flow(&work);
+		/* the label of a flow in a tunnel is its load balancer's, and of use here only */
+		item->result = TUNNEL_FLOWS ? -EOPNOTSUPP : insert_flow(&work);
 		item->out.peer = work.out.peer;
 		item->in.peer = work.in.peer;
 	}

@@ -270,7 +270,7 @@ __noinline int next_hop_refresh(hook_ctx *ctx, struct natxdp_flow *f)
 	if (!f)
 		return -EINVAL;
 	q.saddr = f->key.saddr;
-	q.daddr = f->new_daddr;
+	q.daddr = natxdp_new_daddr(f, TUNNEL_FLOWS);
 	q.ifindex = hook_ifindex(ctx);
 	next_hop_find(ctx, &q, &answer);
 	if (answer.index > 0)

@@ -37,12 +37,6 @@ struct {
 	__type(value, struct open_request);
 } open_request SEC(".maps");
 
-/* A reason as the return value of a function that else returns a slot. */
-static __always_inline int not_opened(int reason)
-{
-	return -1 - reason;
-}
-
 /* Why an insert failed, as not_opened(). */
 static __always_inline int open_failed(int err)
 {
@@ -211,7 +205,10 @@ __noinline int open_leaving(hook_ctx *ctx, const struct open_request *req)
 	out = open_route(ctx, req, req->key.saddr, req->key.daddr, NATXDP_SIDE_OUTSIDE);
 	if (out < 0)
 		return out;
-	in = open_route(ctx, req, req->key.daddr, req->key.saddr, NATXDP_SIDE_INSIDE);
+	if (TUNNEL_FLOWS)
+		in = tunnel_route(ctx, req->key.tenant);
+	else
+		in = open_route(ctx, req, req->key.daddr, req->key.saddr, NATXDP_SIDE_INSIDE);
 	if (in < 0)
 		return in;
 	err = open_admit(cfg, req->key.saddr, &flags);

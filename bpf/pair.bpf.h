@@ -46,7 +46,7 @@ __noinline int pair_init(struct pair *p, const struct natxdp_key *key, __u32 now
 	in->key.sport = key->dport;
 	in->key.proto = key->proto;
 	in->key.side = key->side ? NATXDP_SIDE_OUTSIDE : NATXDP_SIDE_SINGLE;
-	in->key.tenant = key->tenant;
+	in->key.tenant = TUNNEL_FLOWS ? NATXDP_TENANT_OUTSIDE : key->tenant;
 	in->new_saddr = key->daddr;
 	in->new_sport = key->dport;
 	in->new_daddr = key->saddr;
@@ -54,6 +54,7 @@ __noinline int pair_init(struct pair *p, const struct natxdp_key *key, __u32 now
 	in->first_seen = now;
 	in->last_seen = now;
 	in->flags = NATXDP_FLOW_INBOUND;
+	tunnel_label(in);
 	p->search.bare = key->proto != IPPROTO_TCP && key->proto != IPPROTO_UDP &&
 			 key->proto != IPPROTO_ICMP;
 	return 0;
@@ -70,6 +71,7 @@ static __always_inline void pair_set_external(struct pair *p, __be32 addr, __be1
 	p->out.new_sport = port;
 	p->out.new_daddr = p->search.in.key.saddr;
 	p->out.new_dport = p->search.in.key.sport;
+	tunnel_label(&p->out);
 }
 
 /*
@@ -90,7 +92,7 @@ static __always_inline int pair_finish(struct pair *p, __u32 in_slot)
 		return -EINVAL;
 	if (slot < 0) {
 		flow_remove(in, in_slot, p->out.first_seen);
-		port_released(&p->out, p->out.key.proto, p->out.key.tenant);
+		port_released(&p->out, p->out.key.proto, p->search.in.key.tenant);
 		return slot;
 	}
 	in->peer = slot;

@@ -71,9 +71,16 @@ struct packet {
 	__u32 headers;	/* bytes of the headers that each segment of a merged packet has */
 	__u8 tcp_flags; /* of an echo reply TCP_ACK, for it answers too */
 	__u8 first;	/* fragment of a datagram; more of them follow */
+	__u16 tenant;	/* the tunnel by which it came, else NATXDP_TENANT_NONE */
 };
 
 enum { PARSE_OK = -1 };
+
+/* A reason as the return value of a function that else returns a slot. */
+static __always_inline int not_opened(int reason)
+{
+	return -1 - reason;
+}
 
 /* Three words: clang copies the bytes of packed structs one by one. */
 static __always_inline void mac_copy(void *to, const void *from)

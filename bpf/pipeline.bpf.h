@@ -5,6 +5,9 @@
  *   parse -> flow_find -> hit:  forward (TTL, rewrite, count, next hop)
  *                      -> miss: flow_open (classify, route, port, insert),
  *                               then as a hit, or the end with a reason
+ *
+ * A packet of the inside may have come by a tunnel, which was taken off it before
+ * (natxdp_tunnelled() in tunnel_entry.bpf.h); what goes there is put into it by tunnel_wrap().
  */
 #ifndef NATXDP_PIPELINE_BPF_H
 #define NATXDP_PIPELINE_BPF_H
@@ -32,8 +35,27 @@
 #include "table.bpf.h"
 #include "tcp.bpf.h"
 
+/*
+ * What came by a tunnel gets through to the outside, translated, or not at all: to the host and
+ * its kernel another inside host would be the same one.
+ */
+static __always_inline int tunnel_reason(int reason, const struct packet *pkt)
+{
+	if (!TUNNEL_FLOWS || !pkt->tenant)
+		return reason;
+	switch (reason) {
+	case NATXDP_PASS_NOT_IPV4:
+	case NATXDP_PASS_NOT_UNICAST:
+	case NATXDP_PASS_HOST:
+	case NATXDP_PASS_NO_NAT:
+		return NATXDP_DROP_INNER;
+	}
+	return reason;
+}
+
 static __always_inline int finish(int reason, const struct packet *pkt)
 {
+	reason = tunnel_reason(reason, pkt);
 	count_packet(reason, packet_count(pkt), packet_bytes(pkt));
 	switch (reason) {
 #define VERDICT_FORWARD HOOK_DROP /* forwarded packets do not come here */
@@ -85,12 +107,24 @@ static __always_inline void flow_touch(struct natxdp_flow *f, const struct packe
 static __always_inline struct natxdp_next_hop *forward_next_hop(hook_ctx *ctx,
 								struct natxdp_flow *f)
 {
-	struct natxdp_next_hop *nh = next_hop_at(f->next_hop);
+	struct natxdp_next_hop *nh;
 
+	if (TUNNEL_FLOWS && f->flags & NATXDP_FLOW_INBOUND)
+		return tunnel_next_hop(ctx, f->next_hop);
+	nh = next_hop_at(f->next_hop);
 	if (!nh || !f->next_hop || nh->state == NATXDP_NEXT_HOP_VALID)
 		return nh;
 	next_hop_refresh(ctx, f);
 	return next_hop_at(f->next_hop);
+}
+
+/* Send a frame that was made of @pkt back to where that came from. */
+static __always_inline int answer(hook_ctx *ctx, const struct packet *pkt, int reason)
+{
+	if (TUNNEL_FLOWS && pkt->tenant && tunnel_wrap_answer(ctx))
+		return finish(NATXDP_DROP_INTERNAL, pkt);
+	count_packet(reason, packet_count(pkt), packet_bytes(pkt));
+	return hook_reflect(ctx);
 }
 
 /* A packet that ends here, perhaps with an answer to its sender. */
@@ -104,8 +138,7 @@ static __always_inline int refuse(hook_ctx *ctx, const struct packet *pkt, int r
 	case NATXDP_REPLY_RST:
 		if (reply_rst(ctx, pkt))
 			return finish(NATXDP_DROP_MIDSTREAM, pkt);
-		count_packet(reason, packet_count(pkt), packet_bytes(pkt));
-		return hook_reflect(ctx);
+		return answer(ctx, pkt, reason);
 	case NATXDP_REPLY_TTL:
 		icmp.type = ICMP_TIME_EXCEEDED;
 		limited = NATXDP_DROP_TTL;
@@ -120,8 +153,15 @@ static __always_inline int refuse(hook_ctx *ctx, const struct packet *pkt, int r
 		icmp.type = ICMP_DEST_UNREACH;
 		icmp.code = ICMP_FRAG_NEEDED;
 		icmp.mtu = cfg ? cfg->egress_mtu : 0;
+		if (TUNNEL_FLOWS && !pkt->tenant)
+			icmp.mtu = tunnel_mtu();
 		limited = NATXDP_DROP_TOO_BIG;
 		break;
+	case NATXDP_PASS_NO_NAT:
+		if (!TUNNEL_FLOWS || !pkt->tenant)
+			return finish(reason, pkt);
+		eth_swap(pkt->eth);
+		return answer(ctx, pkt, NATXDP_RETURNED);
 	default:
 		return finish(reason, pkt);
 	}
@@ -130,19 +170,21 @@ static __always_inline int refuse(hook_ctx *ctx, const struct packet *pkt, int r
 		return finish(limited, pkt);
 	if (reply_icmp(ctx, &icmp))
 		return finish(limited, pkt);
-	count_packet(reason, packet_count(pkt), packet_bytes(pkt));
-	return hook_reflect(ctx);
+	return answer(ctx, pkt, reason);
 }
 
 /*
  * Why a packet that has a flow cannot go on: 0 if it can. A packet that is too
- * large and may be cut goes on through the kernel, which cuts it.
+ * large and may be cut goes on through the kernel, which cuts it; into a tunnel nobody could.
  */
 static __always_inline int forward_check(const struct packet *pkt, __u8 flags,
 					 const struct natxdp_config *cfg, int *cut)
 {
 	if (pkt->ip->ttl <= 1)
 		return NATXDP_REPLY_TTL;
+	if (TUNNEL_FLOWS && flags & NATXDP_FLOW_INBOUND && tunnel_mtu() &&
+	    packet_longest(pkt) > tunnel_mtu())
+		return NATXDP_REPLY_TOO_BIG;
 	*cut = !(flags & (NATXDP_FLOW_INBOUND | NATXDP_FLOW_HAIRPIN)) && cfg->egress_mtu &&
 	       packet_longest(pkt) > cfg->egress_mtu;
 	if (*cut && pkt->ip->frag_off & bpf_htons(IP_DONT_FRAGMENT))
@@ -165,9 +207,40 @@ static __always_inline int forward_translate(hook_ctx *ctx, const struct packet 
 	if (err)
 		return err;
 	flow_touch(f, pkt, slot, cfg);
+	/* another fragment is another flow to a load balancer */
+	if (TUNNEL_FLOWS && pkt->tenant && pkt->kind != PACKET_FRAGMENT)
+		tunnel_relabel(f);
 	if (pkt->tcp_flags & TCP_SYN && cfg->mss_clamp)
 		mss_clamp(ctx, sizeof(struct ethhdr) + pkt->len - pkt->l4_len, cfg->mss_clamp);
 	return 0;
+}
+
+/*
+ * The rest of forward_by() where the inside is behind tunnels. @nh: NULL if it is to go by the
+ * kernel. The frame may leave by the interface at which it came, or by another one.
+ */
+static __always_inline int forward_tunnelled(hook_ctx *ctx, struct packet *pkt,
+					     const struct natxdp_flow *f,
+					     const struct natxdp_next_hop *nh)
+{
+	int inbound = f->flags & NATXDP_FLOW_INBOUND, verdict;
+
+	if (nh || inbound) /* or else the kernel takes one off */
+		rewrite_ttl(pkt->ip);
+	if (nh) {
+		mac_copy(pkt->eth->h_dest, nh->dst_mac);
+		mac_copy(pkt->eth->h_source, nh->src_mac);
+	}
+	if (inbound && tunnel_wrap(ctx, f))
+		return finish(NATXDP_DROP_INTERNAL, pkt);
+	if (!nh)
+		return finish(inbound ? NATXDP_IN_VIA_KERNEL : NATXDP_OUT_VIA_KERNEL, pkt);
+	verdict = nh->ifindex == hook_ifindex(ctx) ? hook_reflect(ctx) : hook_redirect(nh);
+	if (verdict == HOOK_DROP)
+		return finish(NATXDP_DROP_NO_DEVICE, pkt);
+	count_packet(inbound ? NATXDP_IN_FORWARDED : NATXDP_OUT_FORWARDED, packet_count(pkt),
+		     packet_bytes(pkt));
+	return verdict;
 }
 
 /* @f: the packet's entry, which stands at @slot. */
@@ -187,6 +260,8 @@ static __always_inline int forward_by(hook_ctx *ctx, struct packet *pkt, struct 
 	if (!nh || forward_translate(ctx, pkt, f, slot, cfg))
 		return finish(NATXDP_DROP_INTERNAL, pkt);
 	via_kernel |= f->next_hop != NEXT_HOP_REFLECT && nh->state != NATXDP_NEXT_HOP_VALID;
+	if (TUNNEL_FLOWS)
+		return forward_tunnelled(ctx, pkt, f, via_kernel ? NULL : nh);
 	if (via_kernel)
 		return finish(inbound ? NATXDP_IN_VIA_KERNEL : NATXDP_OUT_VIA_KERNEL, pkt);
 	rewrite_ttl(pkt->ip);
@@ -267,19 +342,20 @@ static __always_inline int miss(hook_ctx *ctx, const struct packet *pkt,
 }
 
 /* As icmp_error(); its flow may have to be brought first. */
-static __always_inline int error_find(hook_ctx *ctx, enum natxdp_side side)
+static __always_inline int error_find(hook_ctx *ctx, enum natxdp_side side, __u32 tenant)
 {
-	int slot = icmp_error(ctx, side);
+	int slot = icmp_error(ctx, side, tenant);
 
 	if (before.groups && slot < 0 && bring_wished() != NATXDP_SLOT_NONE)
-		slot = icmp_error(ctx, side);
+		slot = icmp_error(ctx, side, tenant);
 	return slot;
 }
 
-static __always_inline int natxdp(hook_ctx *ctx, enum natxdp_side side)
+/* @tenant: of the packets of this side, NATXDP_TENANT_* or the tunnel by which this one came. */
+static __always_inline int natxdp(hook_ctx *ctx, enum natxdp_side side, __u32 tenant)
 {
-	struct natxdp_key key = { .side = side };
-	struct packet pkt = {};
+	struct natxdp_key key = { .side = side, .tenant = tenant };
+	struct packet pkt = { .tenant = natxdp_is_tunnel(tenant) ? tenant : NATXDP_TENANT_NONE };
 	int reason, slot;
 
 	if (bring_waits())
@@ -290,7 +366,7 @@ static __always_inline int natxdp(hook_ctx *ctx, enum natxdp_side side)
 	if (pkt.kind <= PACKET_BARE)
 		slot = flow_find_fast(&key);
 	else if (pkt.kind == PACKET_ERROR)
-		slot = error_find(ctx, side);
+		slot = error_find(ctx, side, tenant);
 	else if (pkt.kind == PACKET_FRAGMENT)
 		slot = frag_find(ctx, &key);
 	else
@@ -301,7 +377,8 @@ static __always_inline int natxdp(hook_ctx *ctx, enum natxdp_side side)
 		sweep_home(&key, ticks_now());
 	if (pkt.first && (slot >= 0 || slot == not_opened(NATXDP_PASS_HOST)))
 		frag_remember(ctx, &key, slot < 0);
-	if (slot == not_opened(NATXDP_DROP_FRAGMENT) && !frag_hold(ctx, &key))
+	/* what was stripped cannot be sent through the program again */
+	if (slot == not_opened(NATXDP_DROP_FRAGMENT) && !pkt.tenant && !frag_hold(ctx, &key))
 		slot = not_opened(NATXDP_HELD_FRAGMENT);
 	if (slot < 0)
 		return refuse(ctx, &pkt, not_opened(slot));

@@ -104,7 +104,7 @@ static __always_inline void port_map_clear(struct port_map *map, __u32 port)
 
 /*
  * The inbound entry of a flow or mapping is gone: its port is free. @out is
- * its outbound entry; @proto and @tenant are what that had when it lived.
+ * its outbound entry; @proto and @tenant are what the inbound one had when it lived.
  */
 __noinline int port_released(const struct natxdp_flow *out, __u32 proto, __u32 tenant)
 {
@@ -113,7 +113,7 @@ __noinline int port_released(const struct natxdp_flow *out, __u32 proto, __u32 t
 
 	if (!out)
 		return 0;
-	natxdp_reverse_key(out, &key);
+	natxdp_reverse_key_of(out, &key, TUNNEL_FLOWS);
 	key.dport = 0;
 	key.proto = proto;
 	key.tenant = tenant;

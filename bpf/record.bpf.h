@@ -10,6 +10,7 @@
 #include <natxdp/state.h>
 
 #include "count.bpf.h"
+#include "rewrite.bpf.h"
 #include "table.bpf.h"
 
 struct {
@@ -60,10 +61,10 @@ static __always_inline void record_write(const struct natxdp_flow *f, const stru
 		return;
 	}
 	r->key = *key;
-	r->new_saddr = f->new_saddr;
-	r->new_daddr = f->new_daddr;
-	r->new_sport = f->new_sport;
-	r->new_dport = f->new_dport;
+	r->new_saddr = new_saddr(f);
+	r->new_daddr = new_daddr(f);
+	r->new_sport = new_sport(f);
+	r->new_dport = new_dport(f);
 	r->kind = kind;
 	r->pool = f->pool;
 	r->flags = flags | (f->flags & NATXDP_FLOW_HAIRPIN ? NATXDP_RECORD_HAIRPIN : 0);
@@ -92,6 +93,7 @@ __noinline int flow_opened(__u32 slot)
 	if (!f)
 		return 0;
 	key = f->key;
+	tunnel_opened(key.tenant);
 	record_write(f, &key, NULL, NATXDP_RECORD_OPEN, 0, f->first_seen);
 	return 0;
 }
@@ -120,16 +122,18 @@ __noinline int flow_closed(__u32 slot, __u32 proto, __u32 tenant, __u32 now)
 	in = f ? flow_at(f->peer) : NULL;
 	if (!in || flow_is_copy(f))
 		return 0;
-	if (in->key.saddr != f->new_daddr || in->key.daddr != f->new_saddr ||
-	    in->key.sport != f->new_dport || in->key.dport != f->new_sport) {
+	if (in->key.saddr != new_daddr(f) || in->key.daddr != new_saddr(f) ||
+	    in->key.sport != new_dport(f) || in->key.dport != new_sport(f)) {
 		in = NULL;
 		flags |= NATXDP_RECORD_HALF;
 	}
 	key = f->key;
 	key.proto = proto;
-	key.tenant = tenant == NATXDP_TENANT_ENDED ? NATXDP_TENANT_NONE : tenant;
-	if (tenant == NATXDP_TENANT_ENDED)
+	key.tenant = tenant;
+	if (tenant == NATXDP_TENANT_ENDED) {
+		key.tenant = TUNNEL_FLOWS && in ? in->next_hop : NATXDP_TENANT_NONE;
 		flags |= NATXDP_RECORD_ENDED;
+	}
 	state = natxdp_flow_state(proto, f->flags, in ? in->flags : 0, in && in->packets != 0);
 	if (!flags &&
 	    (state == NATXDP_STATE_TCP_ESTABLISHED || state == NATXDP_STATE_TCP_HALF_CLOSED))

@@ -34,13 +34,34 @@ static __always_inline __u16 csum_add(__u16 check, __u32 delta)
 	return ~csum_fold((__u16)~check + delta);
 }
 
+/* The translated tuple of an entry. */
+static __always_inline __be32 new_saddr(const struct natxdp_flow *f)
+{
+	return natxdp_new_saddr(f, TUNNEL_FLOWS);
+}
+
+static __always_inline __be32 new_daddr(const struct natxdp_flow *f)
+{
+	return natxdp_new_daddr(f, TUNNEL_FLOWS);
+}
+
+static __always_inline __be16 new_sport(const struct natxdp_flow *f)
+{
+	return natxdp_new_sport(f, TUNNEL_FLOWS);
+}
+
+static __always_inline __be16 new_dport(const struct natxdp_flow *f)
+{
+	return natxdp_new_dport(f, TUNNEL_FLOWS);
+}
+
 /* Fill in the checksum deltas of an entry whose tuples are complete. */
 static __always_inline void rewrite_prepare(struct natxdp_flow *f)
 {
 	__u32 addrs, ports;
 
-	addrs = csum_swap32(f->key.saddr, f->new_saddr) + csum_swap32(f->key.daddr, f->new_daddr);
-	ports = csum_swap16(f->key.sport, f->new_sport) + csum_swap16(f->key.dport, f->new_dport);
+	addrs = csum_swap32(f->key.saddr, new_saddr(f)) + csum_swap32(f->key.daddr, new_daddr(f));
+	ports = csum_swap16(f->key.sport, new_sport(f)) + csum_swap16(f->key.dport, new_dport(f));
 	f->l3_delta = csum_fold(addrs);
 	/* ICMP over IPv4 has no pseudo header */
 	f->l4_delta = csum_fold(f->key.proto == IPPROTO_ICMP ? ports : addrs + ports);
@@ -76,15 +97,15 @@ static __always_inline int rewrite_l4(hook_ctx *ctx, const struct packet *pkt,
 	case IPPROTO_TCP:
 		if ((void *)(tcp + 1) > pkt->end)
 			return -EINVAL;
-		tcp->source = f->new_sport;
-		tcp->dest = f->new_dport;
+		tcp->source = new_sport(f);
+		tcp->dest = new_dport(f);
 		tcp->check = rewrite_check(ctx, tcp->check, f);
 		return 0;
 	case IPPROTO_UDP:
 		if ((void *)(udp + 1) > pkt->end)
 			return -EINVAL;
-		udp->source = f->new_sport;
-		udp->dest = f->new_dport;
+		udp->source = new_sport(f);
+		udp->dest = new_dport(f);
 		if (!udp->check) { /* the sender made none */
 			if (hook_sum(ctx) == HOOK_SUM_COMPLETE)
 				hook_sum_add(ctx, f->l4_delta + (__u16)~f->l3_delta);
@@ -98,7 +119,7 @@ static __always_inline int rewrite_l4(hook_ctx *ctx, const struct packet *pkt,
 		if ((void *)(icmp + 1) > pkt->end)
 			return -EINVAL;
 		/* one of the two is 0, see struct natxdp_key */
-		icmp->id = f->new_sport | f->new_dport;
+		icmp->id = new_sport(f) | new_dport(f);
 		icmp->checksum = csum_add(icmp->checksum, f->l4_delta);
 		return 0;
 	}
@@ -123,8 +144,8 @@ static __always_inline int rewrite(hook_ctx *ctx, const struct packet *pkt,
 	err = pkt->kind == PACKET_FRAGMENT ? 0 : rewrite_l4(ctx, pkt, f);
 	if (err)
 		return err;
-	ip->saddr = f->new_saddr;
-	ip->daddr = f->new_daddr;
+	ip->saddr = new_saddr(f);
+	ip->daddr = new_daddr(f);
 	ip->check = csum_add(ip->check, f->l3_delta);
 	return 0;
 }

@@ -75,7 +75,8 @@ static __always_inline void sweep_release(const struct natxdp_flow *out, __u32 s
 	if (out->flags & NATXDP_FLOW_MAPPED)
 		mapping_drop(out, key, now);
 	else
-		port_released(out, key->proto, NATXDP_TENANT_NONE);
+		port_released(out, key->proto,
+			      TUNNEL_FLOWS ? NATXDP_TENANT_OUTSIDE : NATXDP_TENANT_NONE);
 	if (out->flags & NATXDP_FLOW_COUNTED)
 		host_release(key->saddr);
 	if (key->tenant != NATXDP_TENANT_MAPPING) /* else it was a packet that was refused */
@@ -127,7 +128,7 @@ __noinline __u32 sweep_slot(__u32 slot, __u32 now)
 	if (!tick_reached(now, deadline)) {
 		next_hop_seen(f->next_hop, now);
 		if (peer)
-			next_hop_seen(peer->next_hop, now);
+			tunnel_seen(peer, now);
 		return deadline;
 	}
 	sweep_end(f, slot, peer, &key, now);

@@ -375,7 +375,7 @@ static __always_inline struct natxdp_flow *flow_peer(const struct natxdp_flow *f
 	struct natxdp_flow *peer = flow_at(f->peer);
 	struct natxdp_key reverse;
 
-	natxdp_reverse_key(f, &reverse);
+	natxdp_reverse_key_of(f, &reverse, TUNNEL_FLOWS);
 	if (!peer || peer->key.word[0] != reverse.word[0] || peer->key.word[1] != reverse.word[1])
 		return NULL;
 	return peer;

@@ -171,6 +171,11 @@ static int check_same_interfaces(const struct plan *plan, const struct instance 
 static int check_same_arms(const struct plan *plan, const struct natxdp_config *config,
 			   struct err *err)
 {
+	if (plan->gwlb != !!(config->features & NATXDP_TUNNELS))
+		return err_set(err, STATUS_STATE, EEXIST,
+			       "%s: mode cannot change while loaded: run 'natxdp unload' first, which "
+			       "ends its flows",
+			       plan->dev[NATXDP_DEV_OUTSIDE].name);
 	if (plan->two_armed == (config->two_armed != 0) &&
 	    plan->dev[NATXDP_DEV_OUTSIDE].ifindex == config->outside_ifindex)
 		return 0;

@@ -112,6 +112,8 @@ static void print_by_class(const struct value_kind *kind, const void *field, FIL
 	}
 }
 
+static const char *const mode_names[] = { "routed", "gwlb", NULL };
+static const char *const gwlb_ipv6_names[] = { "drop", "return", NULL };
 static const char *const profile_names[] = { "aws", "rfc", NULL };
 static const char *const midstream_names[] = { "reset", "adopt", "drop", NULL };
 static const char *const hook_choices[] = { "auto", "xdp", "tc", NULL };
@@ -131,6 +133,13 @@ static const char *const filtering_names[] = {
 	NULL,
 };
 
+const struct value_kind kind_mode = { "routed|gwlb", mode_names, parse_choice, print_choice };
+const struct value_kind kind_gwlb_ipv6 = {
+	"drop|return",
+	gwlb_ipv6_names,
+	parse_choice,
+	print_choice,
+};
 const struct value_kind kind_profile = { "aws|rfc", profile_names, parse_choice, print_choice };
 const struct value_kind kind_midstream = {
 	"reset|adopt|drop",

@@ -10,6 +10,7 @@
 #include "nat.h"
 #include "options.h"
 #include "privilege.h"
+#include "tunnels.h"
 
 struct arguments {
 	struct options options;
@@ -184,9 +185,11 @@ static int show(const struct nat *nat, const struct arguments *arguments)
 	ret = table_open(&table, nat, TABLE_READ);
 	if (ret)
 		return ret;
+	printer.tunnels = tunnels_map(nat);
 	flow_print_begin(&printer);
 	ret = (arguments->sort ? print_sorted : print_unsorted)(&table, arguments, &printer);
 	flow_print_end(&printer);
+	tunnels_unmap(printer.tunnels);
 	table_close(&table);
 	return ret;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "nat.h"
 #include "options.h"
 #include "privilege.h"
+#include "tunnels.h"
 
 struct arguments {
 	struct options options;
@@ -60,7 +62,68 @@ static void sum_verdict(const struct natxdp_counters *sum, enum verdict verdict,
 	}
 }
 
-static int print_json(const struct natxdp_counters *sum)
+/* Each of a NAT behind load balancers that has been used. */
+static void each_tunnel(const struct nat *nat,
+			void (*show)(const struct natxdp_tunnel *tunnel, const struct tunnel_id *id,
+				     const struct natxdp_tunnel_counters *sum, void *data),
+			void *data)
+{
+	const struct natxdp_tunnel *tunnels = tunnels_map(nat);
+	struct natxdp_tunnel_counters sum;
+	struct tunnel_id id;
+
+	for (uint32_t i = 1; tunnels && i < NATXDP_TUNNELS_MAX; i++) {
+		if (!tunnel_is_real(&tunnels[i]) || tunnel_count(nat, i, &sum))
+			continue;
+		tunnel_read_id(&tunnels[i], &id);
+		show(&tunnels[i], &id, &sum, data);
+	}
+	tunnels_unmap(tunnels);
+}
+
+static void add_way(cJSON *object, const char *name, uint64_t packets, uint64_t bytes)
+{
+	cJSON *way = cJSON_AddObjectToObject(object, name);
+
+	json_add_count(way, "packets", packets);
+	json_add_count(way, "bytes", bytes);
+}
+
+static void add_tunnel(const struct natxdp_tunnel *tunnel, const struct tunnel_id *id,
+		       const struct natxdp_tunnel_counters *sum, void *list)
+{
+	cJSON *object = cJSON_CreateObject();
+	char text[INET_ADDRSTRLEN > 17 ? INET_ADDRSTRLEN : 17];
+
+	snprintf(text, sizeof(text), "%016" PRIx64, id->endpoint);
+	cJSON_AddStringToObject(object, "endpoint", text);
+	snprintf(text, sizeof(text), "%016" PRIx64, id->attachment);
+	cJSON_AddStringToObject(object, "attachment", text);
+	json_add_count(object, "vni", id->vni);
+	inet_ntop(AF_INET, &tunnel->lb, text, sizeof(text));
+	cJSON_AddStringToObject(object, "load_balancer", text);
+	inet_ntop(AF_INET, &tunnel->own, text, sizeof(text));
+	cJSON_AddStringToObject(object, "address", text);
+	add_way(object, "out", sum->out_packets, sum->out_bytes);
+	add_way(object, "in", sum->in_packets, sum->in_bytes);
+	json_add_count(object, "flows_opened", sum->flows);
+	cJSON_AddItemToArray(list, object);
+}
+
+static void print_tunnel(const struct natxdp_tunnel *tunnel, const struct tunnel_id *id,
+			 const struct natxdp_tunnel_counters *sum, void *data)
+{
+	char lb[INET_ADDRSTRLEN];
+
+	(void)data;
+	inet_ntop(AF_INET, &tunnel->lb, lb, sizeof(lb));
+	printf("endpoint %016" PRIx64 " behind %s, VNI %u: %llu flows opened\n", id->endpoint, lb,
+	       id->vni, sum->flows);
+	printf("  %-16s %16llu %18llu  from it\n", "out", sum->out_packets, sum->out_bytes);
+	printf("  %-16s %16llu %18llu  to it\n", "in", sum->in_packets, sum->in_bytes);
+}
+
+static int print_json(const struct nat *nat, const struct natxdp_counters *sum)
 {
 	cJSON *object = cJSON_CreateObject(), *part, *item;
 	uint64_t packets, bytes;
@@ -83,6 +146,8 @@ static int print_json(const struct natxdp_counters *sum)
 	part = cJSON_AddObjectToObject(object, "events");
 	for (int i = 0; i < NATXDP_EVENT_COUNT; i++)
 		json_add_count(part, event_names[i].name, sum->events[i]);
+	if (nat_has(nat, NAT_MAP_tunnels))
+		each_tunnel(nat, add_tunnel, cJSON_AddArrayToObject(object, "tunnels"));
 	return json_print(object);
 }
 
@@ -130,12 +195,14 @@ int cmd_stats(int argc, char **argv, struct err *err)
 	if (ret)
 		return ret;
 	ret = counters_read(&nat, &sum);
+	if (ret) {
+		err_set(err, STATUS_KERNEL, ret, "map counters: cannot read: %s", strerror(-ret));
+	} else if (arguments.options.json) {
+		ret = print_json(&nat, &sum);
+	} else {
+		print_text(&sum, arguments.all);
+		each_tunnel(&nat, print_tunnel, NULL);
+	}
 	nat_close(&nat);
-	if (ret)
-		return err_set(err, STATUS_KERNEL, ret, "map counters: cannot read: %s",
-			       strerror(-ret));
-	if (arguments.options.json)
-		return print_json(&sum);
-	print_text(&sum, arguments.all);
-	return 0;
+	return ret;
 }

@@ -182,6 +182,11 @@ unsigned int contents_compare(const struct contents *found, const struct content
 		if (found->dev[i] != needed->dev[i])
 			compare_number(&differ, "interface index", found->dev[i], needed->dev[i]);
 	}
+	if (memcmp(&found->tunnel, &needed->tunnel, sizeof(found->tunnel))) {
+		d = add(&differ, &spare, "gwlb_sources, gwlb_ipv6");
+		snprintf(d->found, sizeof(d->found), "other values");
+		snprintf(d->needed, sizeof(d->needed), "those of the configuration");
+	}
 	if (memcmp(&found->host_ports, &needed->host_ports, sizeof(found->host_ports))) {
 		d = add(&differ, &spare, "host_ports");
 		snprintf(d->found, sizeof(d->found), "another set of ports");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 #include "contents.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -104,6 +105,28 @@ static int make_inside(struct contents *wanted, const struct settings *settings)
 	return 0;
 }
 
+static void make_tunnel(struct natxdp_tunnel_conf *tunnel, const struct plan *plan)
+{
+	const struct prefix_list *sources = &plan->settings->gwlb_sources;
+	uint32_t mtu = plan->dev[0].mtu;
+
+	/* with interfaces of their own the tunnels are reached by these */
+	for (unsigned int i = 1; i < plan->dev_count; i++) {
+		if (i == 1 || plan->dev[i].mtu < mtu)
+			mtu = plan->dev[i].mtu;
+	}
+	tunnel->mtu = plan_tunnel_mtu(mtu);
+	tunnel->ipv6 = plan->settings->gwlb_ipv6;
+	for (; tunnel->sources < sources->count && tunnel->sources < NATXDP_TUNNEL_SOURCES;
+	     tunnel->sources++) {
+		const struct natxdp_prefix *prefix = &sources->item[tunnel->sources];
+		__be32 mask = prefix->bits ? htonl(~0u << (32 - prefix->bits)) : 0;
+
+		tunnel->source[tunnel->sources].addr = prefix->addr & mask;
+		tunnel->source[tunnel->sources].mask = mask;
+	}
+}
+
 int contents_make(struct contents *wanted, const struct contents *now,
 		  const bool used[NATXDP_POOL_MAX], const struct plan *plan)
 {
@@ -122,6 +145,10 @@ int contents_make(struct contents *wanted, const struct contents *now,
 	ret = make_inside(wanted, settings);
 	if (ret)
 		return ret;
+	if (plan->gwlb) {
+		wanted->config.features |= NATXDP_TUNNELS;
+		make_tunnel(&wanted->tunnel, plan);
+	}
 	wanted->no_nat_nets = *settings_no_nat(settings);
 	for (unsigned int i = 0; i < plan->dev_count; i++)
 		wanted->dev[i] = plan->dev[i].ifindex;

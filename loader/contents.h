@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include <natxdp/config.h>
+#include <natxdp/tunnel.h>
 
 #include "pool.h"
 #include "values.h"
@@ -35,6 +36,7 @@ struct contents {
 	__u32 inside_group[NATXDP_PREFIXES_MAX]; /* of each */
 	struct prefix_list no_nat_nets;
 	__u32 dev[NATXDP_DEVS_MAX]; /* ifindex; 0: none */
+	struct natxdp_tunnel_conf tunnel;
 };
 
 /*

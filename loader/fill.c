@@ -87,6 +87,9 @@ int nat_read(const struct nat *nat, struct contents *contents)
 		ret = read_prefixes(map[NAT_MAP_no_nat_nets], &contents->no_nat_nets);
 	if (!ret)
 		read_devs(map[NAT_MAP_egress_devs], contents->dev);
+	if (!ret && nat_has(nat, NAT_MAP_tunnel_conf) &&
+	    bpf_map_lookup_elem(map[NAT_MAP_tunnel_conf], &zero, &contents->tunnel))
+		ret = -errno;
 	return ret;
 }
 
@@ -199,6 +202,9 @@ int nat_write(struct nat *nat, const struct contents *from, const struct content
 	int ret;
 
 	if (bpf_map_update_elem(map[NAT_MAP_host_ports], &zero, &to->host_ports, BPF_ANY))
+		return -errno;
+	if (nat_has(nat, NAT_MAP_tunnel_conf) &&
+	    bpf_map_update_elem(map[NAT_MAP_tunnel_conf], &zero, &to->tunnel, BPF_ANY))
 		return -errno;
 	ret = write_devs(map[NAT_MAP_egress_devs], from->dev, to->dev);
 	if (!ret)

@@ -6,6 +6,7 @@
 
 #include "flowlist.h"
 #include "flowprint.h"
+#include "tunnels.h"
 
 enum { NUMBER_DIGITS = 20, NS_PER_MS = 1000000 };
 
@@ -96,6 +97,31 @@ static char *put_both(char *at, const struct natxdp_flow *out, const char *numbe
 	return put_end(at, ",\"external\":", out->new_saddr, number, out->new_sport);
 }
 
+/* A number of 64 bits, as AWS writes what it calls an id. */
+static char *put_hex(char *at, uint64_t number, int digits)
+{
+	while (digits--)
+		*at++ = "0123456789abcdef"[number >> digits * 4 & 15];
+	*at++ = '"';
+	return at;
+}
+
+static char *put_tunnel(char *at, const struct natxdp_tunnel *tunnel, const struct natxdp_flow *out)
+{
+	struct natxdp_label label = natxdp_label(out);
+	struct tunnel_id id;
+
+	tunnel_read_id(tunnel, &id);
+	at = put_hex(put(at, ",\"tunnel\":{\"endpoint\":\""), id.endpoint, 16);
+	at = put_hex(put(at, ",\"attachment\":\""), id.attachment, 16);
+	at = put_number(put(at, ",\"vni\":"), id.vni);
+	at = put_address(put(at, ",\"load_balancer\":\""), tunnel->lb);
+	at = put_hex(put(at, ",\"cookie\":\""), ntohl(label.cookie), 8);
+	at = put_number(put(at, ",\"port\":"), ntohs(label.sport));
+	*at++ = '}';
+	return at;
+}
+
 static char *put_flow(char *at, const struct flow_printer *printer, const struct flow_view *view)
 {
 	const struct natxdp_flow *out = &view->out;
@@ -118,7 +144,10 @@ static char *put_flow(char *at, const struct flow_printer *printer, const struct
 	at = put(at, ",\"idle_seconds\":");
 	at = put_ticks(at, flow_view_idle(view, printer->now));
 	at = put(at, ",\"expires_in_seconds\":");
-	return put_ticks(at, flow_print_expires_in(printer, view));
+	at = put_ticks(at, flow_print_expires_in(printer, view));
+	if (printer->tunnels && natxdp_is_tunnel(out->key.tenant))
+		at = put_tunnel(at, &printer->tunnels[out->key.tenant], out);
+	return at;
 }
 
 static char *put_mapping(char *at, const struct flow_printer *printer, const struct flow_view *view)

@@ -11,7 +11,7 @@
 struct flow_printer;
 struct flow_view;
 
-enum { FLOW_JSON_SIZE = 768 }; /* 640 at most, with all numbers at their longest */
+enum { FLOW_JSON_SIZE = 1024 }; /* 850 at most, with all numbers at their longest */
 
 /* Returns the length. */
 size_t flow_json(char text[FLOW_JSON_SIZE], const struct flow_printer *printer,

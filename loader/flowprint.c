@@ -6,6 +6,7 @@
 
 #include "flowjson.h"
 #include "flowlist.h"
+#include "tunnels.h"
 
 enum { END_TEXT = 24, NUMBER_TEXT = 16 };
 
@@ -69,6 +70,13 @@ static void print_flow_line(const struct flow_printer *printer, const struct flo
 	if (out->flags & NATXDP_FLOW_HAIRPIN) {
 		print_end(inside, out->new_daddr, out->new_dport, true);
 		fprintf(printer->out, "  hairpin to %s", inside);
+	}
+	if (printer->tunnels && natxdp_is_tunnel(out->key.tenant)) {
+		struct tunnel_id id;
+
+		tunnel_read_id(&printer->tunnels[out->key.tenant], &id);
+		fprintf(printer->out, "  endpoint %016" PRIx64 " cookie %08x", id.endpoint,
+			ntohl(natxdp_label(out).cookie));
 	}
 	fputc('\n', printer->out);
 }

@@ -9,12 +9,14 @@
 
 struct flow_view;
 struct natxdp_config;
+struct natxdp_tunnel;
 
 struct flow_printer {
 	FILE *out;
 	bool json;
 	bool mappings; /* of what: flows or mappings */
 	const struct natxdp_config *config;
+	const struct natxdp_tunnel *tunnels; /* by index; NULL if there are none */
 	uint32_t now;
 	uint64_t count; /* printed */
 };

@@ -197,9 +197,14 @@ static int send_on(const struct hold_datagram *datagram, const struct hold_fragm
 
 static bool is_first_known(const struct frags *frags, const struct hold_datagram *datagram)
 {
+	/* the key of a NAT behind load balancers has a tenant, too */
+	struct {
+		struct natxdp_frag_key of;
+		__u16 tenant, pad;
+	} key = { .of = datagram->key, .tenant = NATXDP_TENANT_OUTSIDE };
 	struct natxdp_frag first;
 
-	return !bpf_map_lookup_elem(frags->nat->map[NAT_MAP_frags], &datagram->key, &first) &&
+	return !bpf_map_lookup_elem(frags->nat->map[NAT_MAP_frags], &key, &first) &&
 	       hold_is_first_known(datagram, &first);
 }
 

@@ -6,6 +6,7 @@
 
 #include "geometry.h"
 #include "natxdp.skel.h"
+#include "natxdp_gwlb.skel.h"
 #include "natxdp_tc.skel.h"
 
 const char *const hook_names[HOOKS] = { "XDP", "TC" };
@@ -35,16 +36,28 @@ static int set_geometry(struct bpf_object *object, const struct natxdp_geometry 
 	return ret;
 }
 
-struct bpf_object *hook_open(enum hook hook, const struct natxdp_geometry *geometry)
+struct bpf_object *hook_open(enum hook hook, bool tunnels, const struct natxdp_geometry *geometry)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts);
 	struct bpf_object *object;
-	const void *bytes;
-	size_t size;
+	const void *bytes = NULL;
+	size_t size = 0;
 	int ret;
 
-	opts.object_name = hook == HOOK_TC ? "natxdp_tc" : "natxdp";
-	bytes = hook == HOOK_TC ? natxdp_tc_bpf__elf_bytes(&size) : natxdp_bpf__elf_bytes(&size);
+	if (hook == HOOK_XDP && tunnels) {
+		opts.object_name = "natxdp_gwlb";
+		bytes = natxdp_gwlb_bpf__elf_bytes(&size);
+	} else if (hook == HOOK_XDP) {
+		opts.object_name = "natxdp";
+		bytes = natxdp_bpf__elf_bytes(&size);
+	} else if (!tunnels) {
+		opts.object_name = "natxdp_tc";
+		bytes = natxdp_tc_bpf__elf_bytes(&size);
+	}
+	if (!bytes) {
+		errno = EOPNOTSUPP;
+		return NULL;
+	}
 	object = bpf_object__open_mem(bytes, size, &opts);
 	if (!object)
 		return NULL;

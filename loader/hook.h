@@ -4,6 +4,7 @@
 #define NATXDP_HOOK_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 
 #include <natxdp/flow.h>
 
@@ -14,7 +15,10 @@ enum hook { HOOK_XDP, HOOK_TC, HOOKS };
 extern const char *const hook_names[HOOKS]; /* as people write them */
 const char *hook_key(enum hook hook);	    /* as the configuration has them */
 
-/* Programs and maps of that hook, the tables sized, not loaded. NULL with errno set on failure. */
-struct bpf_object *hook_open(enum hook hook, const struct natxdp_geometry *geometry);
+/*
+ * Programs and maps of that hook, the tables sized, not loaded. @tunnels: those whose inside is
+ * behind load balancers, of HOOK_XDP only. NULL with errno set on failure.
+ */
+struct bpf_object *hook_open(enum hook hook, bool tunnels, const struct natxdp_geometry *geometry);
 
 #endif

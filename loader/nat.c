@@ -38,6 +38,9 @@ const char *const nat_map_names[NAT_MAPS] = {
 	[NAT_MAP_counters] = "counters",
 	[NAT_MAP_records] = "records",
 	[NAT_MAP_agent] = "agent",
+	[NAT_MAP_tunnels] = "tunnels",
+	[NAT_MAP_tunnel_counters] = "tunnel_counters",
+	[NAT_MAP_tunnel_conf] = "tunnel_conf",
 };
 
 const char *const nat_program_names[NAT_PROGRAMS] = {
@@ -46,6 +49,11 @@ const char *const nat_program_names[NAT_PROGRAMS] = {
 	[NAT_PROGRAM_INSERT] = "natxdp_insert",	  [NAT_PROGRAM_BRING] = "natxdp_bring",
 	[NAT_PROGRAM_CARRY] = "natxdp_carry",
 };
+
+bool nat_has(const struct nat *nat, enum nat_map map)
+{
+	return map < NAT_MAP_tunnels || nat->config.features & NATXDP_TUNNELS;
+}
 
 void nat_init(struct nat *nat)
 {
@@ -122,7 +130,7 @@ static int open_maps(struct nat *nat, const char *pin_dir, bool any, struct err 
 			       "over and keeps its flows",
 			       pin_dir);
 	for (int i = 0; ret == NATXDP_ABI && i < NAT_MAPS; i++) {
-		if (nat->map[i] < 0)
+		if (nat_has(nat, i) && nat->map[i] < 0)
 			return err_set(err, STATUS_NOT_LOADED, ENOENT,
 				       "%s: the map %s is missing: 'natxdp load IFACE' loads a NAT",
 				       pin_dir, nat_map_names[i]);
@@ -236,6 +244,8 @@ int nat_pin_maps(const struct nat *nat, const char *pin_dir, const char *subdir,
 	char path[PIN_PATH_MAX];
 
 	for (int i = 0; i < NAT_MAPS; i++) {
+		if (!nat_has(nat, i))
+			continue;
 		pins_path(path, pin_dir, subdir, nat_map_names[i]);
 		if (bpf_obj_pin(nat->map[i], path))
 			return err_set(err, STATUS_KERNEL, errno, "%s: cannot pin: %s", path,

@@ -50,6 +50,10 @@ enum nat_map {
 	NAT_MAP_counters,
 	NAT_MAP_records,
 	NAT_MAP_agent,
+	/* of a NAT whose inside is behind load balancers, and of no other: see nat_has() */
+	NAT_MAP_tunnels,
+	NAT_MAP_tunnel_counters,
+	NAT_MAP_tunnel_conf,
 	NAT_MAPS,
 };
 
@@ -76,6 +80,9 @@ struct nat {
 /* As bpf/maps.bpf.h and the pins have them. */
 extern const char *const nat_map_names[NAT_MAPS];
 extern const char *const nat_program_names[NAT_PROGRAMS];
+
+/* Is this one of its maps? */
+bool nat_has(const struct nat *nat, enum nat_map map);
 
 void nat_init(struct nat *nat);
 void nat_close(struct nat *nat); /* what is pinned or attached goes on */

@@ -16,7 +16,8 @@
 
 static struct bpf_object *open_programs(const struct nat *nat, struct err *err)
 {
-	struct bpf_object *object = hook_open(nat->hook, &nat->config.geometry);
+	struct bpf_object *object = hook_open(nat->hook, nat->config.features & NATXDP_TUNNELS,
+					      &nat->config.geometry);
 	struct bpf_map *records;
 
 	if (!object) {
@@ -109,6 +110,8 @@ static int reuse_maps(const struct nat *nat, struct bpf_object *object, struct e
 	for (int i = 0; !ret && i < NAT_MAPS; i++) {
 		struct bpf_map *map = map_of(object, i);
 
+		if (!nat_has(nat, i))
+			continue;
 		same = is_same(map, nat->map[i]);
 		ret = same > 0 ? reuse_map(map, nat->map[i], err) :
 				 err_other_layout(map, same, err);
@@ -184,6 +187,8 @@ static int load_programs(struct nat *nat, struct err *err)
 static int own_maps(struct nat *nat, struct bpf_map *const maps[NAT_MAPS], struct err *err)
 {
 	for (int i = 0; i < NAT_MAPS; i++) {
+		if (!nat_has(nat, i))
+			continue;
 		nat->map[i] = fcntl(bpf_map__fd(maps[i]), F_DUPFD_CLOEXEC, 3);
 		if (nat->map[i] < 0)
 			return err_set(err, STATUS_SYSTEM, errno, "too many open files: %s",
@@ -210,6 +215,7 @@ int nat_load(struct nat *nat, enum hook hook, const struct settings *settings, s
 	nat->config.max_flows = settings->max_flows;
 	nat->config.record_bytes = settings->record_buffer;
 	nat->config.two_armed = settings->inside.count != 0;
+	nat->config.features = settings->mode == MODE_GWLB ? NATXDP_TUNNELS : 0;
 	geometry_size(&nat->config.geometry, settings->max_flows);
 	ret = geometry_draw_key(&nat->config.geometry);
 	if (ret)

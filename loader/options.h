@@ -8,7 +8,7 @@
 
 #include "settings.h"
 
-enum { SETTINGS_MAX = 32 }; /* more than settings_table has */
+enum { SETTINGS_MAX = 40 }; /* more than settings_table has */
 
 struct options {
 	const char *config;  /* NULL: SETTINGS_FILE, if it is there */

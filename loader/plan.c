@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <natxdp/tunnel.h>
+
 #include "err.h"
 #include "settings.h"
 
@@ -23,10 +25,19 @@ uint32_t plan_egress_mtu(const struct settings *settings, uint32_t dev_mtu)
 	return dev_mtu < INTERNET_MTU ? dev_mtu : INTERNET_MTU;
 }
 
+uint32_t plan_tunnel_mtu(uint32_t dev_mtu)
+{
+	uint32_t room = dev_mtu > NATXDP_TUNNEL_OVERHEAD ? dev_mtu - NATXDP_TUNNEL_OVERHEAD : 0;
+
+	return room < NATXDP_TUNNEL_MTU ? room : NATXDP_TUNNEL_MTU;
+}
+
 uint32_t plan_mss_clamp(const struct settings *settings, uint32_t dev_mtu)
 {
-	uint32_t mtu = plan_egress_mtu(settings, dev_mtu);
+	uint32_t mtu = plan_egress_mtu(settings, dev_mtu), tunnel = plan_tunnel_mtu(dev_mtu);
 
+	if (settings->mode == MODE_GWLB && (!mtu || tunnel < mtu))
+		mtu = tunnel;
 	if (settings->mss_clamp != SIZE_AUTO)
 		return settings->mss_clamp;
 	return (mtu ? mtu : dev_mtu) - TCP_HEADERS;
@@ -139,6 +150,7 @@ int plan_make(struct plan *plan, const struct settings *settings, const char *if
 	memset(plan, 0, sizeof(*plan));
 	plan->settings = settings;
 	plan->two_armed = settings->inside.count;
+	plan->gwlb = settings->mode == MODE_GWLB;
 	ret = add_dev(plan, iface, err);
 	for (unsigned int i = 0; !ret && i < settings->inside.count; i++)
 		ret = add_dev(plan, settings->inside.name[i], err);

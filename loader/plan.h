@@ -23,6 +23,7 @@ struct plan_dev {
 struct plan {
 	const struct settings *settings;
 	bool two_armed;
+	bool gwlb; /* the inside is behind load balancers */
 	unsigned int dev_count;
 	struct plan_dev dev[NATXDP_DEVS_MAX]; /* numbered as enum natxdp_dev */
 	struct pool pool;
@@ -39,6 +40,9 @@ int plan_make(struct plan *plan, const struct settings *settings, const char *if
 /* What `auto` is, of an interface with this MTU. */
 uint32_t plan_egress_mtu(const struct settings *settings, uint32_t dev_mtu);
 uint32_t plan_mss_clamp(const struct settings *settings, uint32_t dev_mtu);
+
+/* Largest inner packet that fits into GENEVE on an interface with this MTU. */
+uint32_t plan_tunnel_mtu(uint32_t dev_mtu);
 
 /* The pool that the settings ask for, given the address that `auto` means. */
 int plan_pool(struct pool *pool, const struct settings *settings, __be32 first);

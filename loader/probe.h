@@ -29,6 +29,9 @@ struct probe {
 	/* what it was translated to, once it was */
 	__be32 external;
 	__be16 external_port;
+	/* behind load balancers: as if one of them had sent it, by endpoint 0; or 0 */
+	__be32 lb;
+	__be32 own;
 	bool via_kernel;	   /* the next hop is not known yet */
 	struct natxdp_probes sent; /* what the counters have of it */
 	char why[PROBE_WHY_MAX];   /* it failed, or "" */
@@ -40,7 +43,10 @@ struct probe {
  */
 bool probe_choose(struct probe *probe, const struct contents *contents);
 
-/* What the chosen packet is found by, when it comes in by an interface of one or of two. */
+/*
+ * What the chosen packet is found by, when it comes in by an interface of one or of two. The
+ * tenant of one behind a load balancer is not known before the first has come, and left 0.
+ */
 void probe_key(const struct probe *probe, const struct instance *instance, struct natxdp_key *key);
 
 /*

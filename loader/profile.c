@@ -131,7 +131,7 @@ void profile_configure(struct natxdp_config *config, const struct settings *sett
 static bool behaves_alike(const struct natxdp_config *a, const struct natxdp_config *b)
 {
 	return a->tcp_midstream == b->tcp_midstream &&
-	       !((a->features ^ b->features) & ~NATXDP_POOL_GROUPS) &&
+	       !((a->features ^ b->features) & ~(NATXDP_POOL_GROUPS | NATXDP_TUNNELS)) &&
 	       !memcmp(a->timeout, b->timeout, sizeof(a->timeout)) &&
 	       !memcmp(a->mapping, b->mapping, NATXDP_CLASSES) &&
 	       !memcmp(a->filtering, b->filtering, NATXDP_CLASSES);

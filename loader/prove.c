@@ -10,6 +10,7 @@
 #include "nat.h"
 #include "probe.h"
 #include "table.h"
+#include "tunnels.h"
 
 enum { SWEPT_MAX_MS = 3000 }; /* a sweep takes one second, more on a machine that is busy */
 
@@ -82,6 +83,25 @@ static int run_attached(struct probe *probe, const struct instance *instance,
 	return ret;
 }
 
+/* The tunnel of the probes, if there is one yet. */
+static __u16 tenant_of(const struct probe *probe, const struct nat *nat)
+{
+	const struct natxdp_tunnel *tunnels = probe->lb ? tunnels_map(nat) : NULL;
+	__u16 tenant = NATXDP_TENANT_NONE;
+	struct tunnel_id id;
+
+	for (int i = 1; tunnels && i < NATXDP_TUNNELS_MAX; i++) {
+		if (tunnels[i].state != NATXDP_TUNNEL_VALID || tunnels[i].lb != probe->lb ||
+		    tunnels[i].own != probe->own)
+			continue;
+		tunnel_read_id(&tunnels[i], &id);
+		if (!id.endpoint && !id.attachment && !id.vni)
+			tenant = i;
+	}
+	tunnels_unmap(tunnels);
+	return tenant;
+}
+
 int prove(struct probe *probe, const struct nat *nat, const struct instance *instance,
 	  const struct pool *pool)
 {
@@ -99,10 +119,12 @@ int prove(struct probe *probe, const struct nat *nat, const struct instance *ins
 		return run_attached(probe, instance, pool);
 	}
 	probe_key(probe, instance, &key);
+	key.tenant = tenant_of(probe, nat);
 	known = table_find(&table, &nat->config.geometry, &key, &view);
 	ret = run_attached(probe, instance, pool);
 	for (int i = 0; i < NATXDP_PROBE_WAYS; i++)
 		add(&agent->probes.packets[i], probe->sent.packets[i]);
+	key.tenant = tenant_of(probe, nat); /* the first probe has made its tunnel */
 	if (table_find(&table, &nat->config.geometry, &key, &view)) {
 		add(&agent->probes.flows_opened, !known);
 		end_flow(nat, &agent->probes, &table, &view);

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "err.h"
+#include <natxdp/tunnel.h>
+
 #include "profile.h"
 
 #define FIELD(member) offsetof(struct settings, member)
@@ -17,6 +19,9 @@ const struct setting settings_table[] = {
 	{ "standby", &kind_standby, FIELD(standby), "none",
 	  "external addresses of other zones, and the inside hosts that have them there: they take "
 	  "flows of these hosts alone, and only while the agent says so" },
+	{ "mode", &kind_mode, FIELD(mode), "routed",
+	  "how packets of the inside come here, fixed while loaded: routed by the VPC, or from Gateway "
+	  "Load Balancers" },
 	{ "inside", &kind_ifaces, FIELD(inside), "none",
 	  "interfaces of the inside hosts (two-armed); none is one-armed: one interface is both "
 	  "sides" },
@@ -74,6 +79,11 @@ const struct setting settings_table[] = {
 	  "flows that one inside address may have; 0 is no limit" },
 	{ "limit_rate", &kind_limit, FIELD(limit_rate), "0",
 	  "new flows a second of one inside address; 0 is no limit" },
+	{ "gwlb_sources", &kind_prefixes, FIELD(gwlb_sources),
+	  "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10",
+	  "mode gwlb: addresses of load balancers; from others no GENEVE is taken" },
+	{ "gwlb_ipv6", &kind_gwlb_ipv6, FIELD(gwlb_ipv6), "drop",
+	  "mode gwlb: what IPv6 packets get: drop, or return to the load balancer as they came" },
 	{ "hook", &kind_hook, FIELD(hook), "xdp",
 	  "where packets are translated: xdp in the driver, tc behind it on any interface, auto is "
 	  "native XDP where the interfaces can and else tc" },
@@ -153,6 +163,8 @@ void settings_host_ports(const struct settings *settings, struct natxdp_host_por
 		for (unsigned int port = r->min; port <= r->max; port++)
 			bitmap->word[port / 64] |= 1ull << (port % 64);
 	}
+	if (settings->mode == MODE_GWLB)
+		bitmap->word[NATXDP_GENEVE_PORT / 64] |= 1ull << (NATXDP_GENEVE_PORT % 64);
 }
 
 static int check_ports(const struct natxdp_host_ports *host, const struct port_range *ports,
@@ -187,6 +199,37 @@ static int check_standby(const struct settings *settings, const struct external 
 	return standby->has_ports ? check_ports(host, &standby->ports, "standby", err) : 0;
 }
 
+/*
+ * A load balancer takes from us only what answers its own flows: nobody outside, and no other
+ * inside host, can be the first to send.
+ */
+static int check_gwlb(const struct settings *settings, struct err *err)
+{
+	const char *other = NULL;
+
+	for (int class = 0; class < NATXDP_CLASSES; class ++) {
+		if (settings->mapping.value[class])
+			other = "mapping = endpoint-dependent";
+	}
+	if (settings->hairpin)
+		other = "hairpin = off";
+	if (settings->hook != HOOK_CHOICE_XDP)
+		other = "hook = xdp";
+	if (settings->standby.count)
+		other = "standby = none";
+	if (other)
+		return err_set(err, STATUS_CONFIG, EINVAL,
+			       "mode = gwlb: what stands against it is not done behind a load "
+			       "balancer: set %s",
+			       other);
+	if (!settings->gwlb_sources.count || settings->gwlb_sources.count > NATXDP_TUNNEL_SOURCES)
+		return err_set(err, STATUS_CONFIG, EINVAL,
+			       "gwlb_sources: %u prefixes: give 1 to %d, from which load balancers "
+			       "may send",
+			       settings->gwlb_sources.count, NATXDP_TUNNEL_SOURCES);
+	return 0;
+}
+
 int settings_check(const struct settings *settings, struct err *err)
 {
 	struct natxdp_host_ports host;
@@ -210,6 +253,8 @@ int settings_check(const struct settings *settings, struct err *err)
 		return err_set(err, STATUS_CONFIG, EINVAL,
 			       "hook = tc: %s is about XDP: leave one of the two out",
 			       settings->dispatcher ? "dispatcher" : "xdp_mode");
+	if (!ret && settings->mode == MODE_GWLB)
+		ret = check_gwlb(settings, err);
 	return ret ? ret : profile_check(settings, err);
 }
 

@@ -18,6 +18,7 @@ struct err;
 struct settings {
 	struct external_list external;
 	struct standby_list standby;
+	uint32_t mode; /* enum mode */
 	struct iface_list inside;
 	struct prefix_list inside_prefixes;
 	struct prefix_list no_nat;
@@ -37,8 +38,10 @@ struct settings {
 	uint32_t egress_mtu;	/* the same */
 	uint32_t limit_flows;	/* 0: none */
 	uint32_t limit_rate;	/* 0: none */
-	uint32_t hook;		/* enum hook_choice */
-	uint32_t xdp_mode;	/* enum xdp_mode */
+	struct prefix_list gwlb_sources;
+	uint32_t gwlb_ipv6; /* enum natxdp_tunnel_ipv6 */
+	uint32_t hook;	    /* enum hook_choice */
+	uint32_t xdp_mode;  /* enum xdp_mode */
 	uint32_t dispatcher;
 	uint32_t record_buffer; /* bytes */
 	char pin_dir[PIN_DIR_MAX];
@@ -72,6 +75,7 @@ int settings_check(const struct settings *settings, struct err *err);
 void settings_print(const struct settings *settings, FILE *out);
 
 uint32_t settings_ticks(uint32_t ms);
+/* What comes by a load balancer is known by its port, so no flow may have that one. */
 void settings_host_ports(const struct settings *settings, struct natxdp_host_ports *bitmap);
 
 /* The prefixes that no_nat stands for. */

@@ -91,6 +91,11 @@ static const char *mode(const struct status *status)
 	return status->instance.config.two_armed ? "two-armed" : "one-armed";
 }
 
+static bool behind_gwlb(const struct status *status)
+{
+	return status->instance.config.features & NATXDP_TUNNELS;
+}
+
 static const char *place(const struct status *status)
 {
 	if (status->instance.link[0].hook == HOOK_TC)
@@ -166,6 +171,7 @@ static int print_json(const struct status *status)
 	cJSON_AddBoolToObject(object, "loaded", true);
 	cJSON_AddBoolToObject(object, "active", status->instance.config.active);
 	cJSON_AddStringToObject(object, "mode", mode(status));
+	cJSON_AddBoolToObject(object, "gwlb", behind_gwlb(status));
 	cJSON_AddStringToObject(object, "hook", hook_key(status->instance.link[0].hook));
 	cJSON_AddStringToObject(object, "hook_reason", status->why);
 	if (status->instance.link[0].hook == HOOK_XDP)
@@ -219,8 +225,8 @@ static void print_text(const struct status *status)
 	const struct natxdp_config *config = &status->instance.config;
 	char tag[TAG_TEXT];
 
-	printf("%-10s %s, %s, %s%s\n", "state", config->active ? "active" : "inactive",
-	       mode(status), place(status),
+	printf("%-10s %s, %s%s, %s%s\n", "state", config->active ? "active" : "inactive",
+	       mode(status), behind_gwlb(status) ? " behind load balancers" : "", place(status),
 	       status->instance.link[0].dispatched ? ", behind a dispatcher" : "");
 	if (*status->why)
 		printf("%-10s auto: %s\n", "hook", status->why);
@@ -244,7 +250,8 @@ static void print_text(const struct status *status)
 	else
 		printf("%-10s not running: %s changes go unnoticed, and fragments out of order are "
 		       "dropped: run 'natxdp watch'\n",
-		       "watcher", config->two_armed ? "route and address" : "address");
+		       "watcher",
+		       config->two_armed || behind_gwlb(status) ? "route and address" : "address");
 	printf("%-10s ip_forward %s, ip_local_port_range %s\n", "sysctls", status->sysctl[0],
 	       status->sysctl[1]);
 	printf("%-10s %s\n", "pins", status->pin_dir);

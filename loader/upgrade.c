@@ -362,6 +362,7 @@ static void plan_of(struct plan *plan, struct settings *settings, const struct i
 	memset(plan, 0, sizeof(*plan));
 	plan->settings = settings;
 	plan->two_armed = instance->config.two_armed;
+	plan->gwlb = instance->config.features & NATXDP_TUNNELS;
 	for (unsigned int i = 0; i < instance->link_count; i++) {
 		struct plan_dev *dev = &plan->dev[plan->dev_count];
 

@@ -93,6 +93,9 @@ enum { CLASSES_ALL = (1 << NATXDP_CLASSES) - 1 };
 /* Named sets of defaults. */
 enum profile { PROFILE_AWS, PROFILE_RFC, PROFILES };
 
+/* How packets of the inside come here: by routes, or in GENEVE from load balancers. */
+enum mode { MODE_ROUTED, MODE_GWLB };
+
 enum xdp_mode { XDP_MODE_NATIVE, XDP_MODE_GENERIC };
 
 /* Native XDP where it can be, else TC; or one of the two. */
@@ -120,6 +123,7 @@ extern const struct value_kind kind_bytes;   /* bytes.c; a power of two, in uint
 
 /* choices.c; those from kind_mapping on are struct by_class, the others uint32_t */
 /* kind_flag is kind_switch for keys whose option may stand alone */
+extern const struct value_kind kind_mode, kind_gwlb_ipv6;
 extern const struct value_kind kind_profile, kind_midstream, kind_hook, kind_xdp_mode, kind_pooling,
 	kind_switch, kind_others, kind_flag, kind_mapping, kind_filtering;
 

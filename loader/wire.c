@@ -234,6 +234,9 @@ int wire_run(struct wire *wire, const struct instance *instance, const struct na
 	int ret;
 
 	*wire->why = '\0';
+	if (plan->gwlb)
+		return fail(wire, "behind a load balancer only a host of the inside can try that: "
+				  "'natxdp verify' without --probe tries the programs");
 	/* another one each time, so that no answer of before counts */
 	if (getrandom(&port, sizeof(port), 0) != sizeof(port))
 		return fail(wire, "no random numbers");

@@ -60,6 +60,7 @@ enum natxdp_features {
 	NATXDP_INBOUND_REFRESH = 1 << 2,   /* packets from the outside keep a flow alive */
 	NATXDP_OTHER_PROTOCOLS = 1 << 3,   /* GRE, ESP, ...: translated by address alone */
 	NATXDP_POOL_GROUPS = 1 << 4,	   /* not all inside hosts use the same addresses */
+	NATXDP_TUNNELS = 1 << 5, /* fixed: the inside is behind load balancers, see tunnel.h */
 };
 
 /* Map config: BPF_MAP_TYPE_ARRAY, one element. */

@@ -61,8 +61,16 @@ enum natxdp_proto_mark {
 	NATXDP_PROTO_DEAD = 255, /* deleted, within its grace (255 is reserved by IANA) */
 };
 
+enum { NATXDP_TUNNELS_MAX = 1024 }; /* and one less: 0 is the index of none */
+
+/*
+ * Of a flow through a tunnel (tunnel.h), the tenant of the outbound entry is
+ * the index of the tunnel: the addresses behind two tunnels may be the same.
+ */
 enum natxdp_tenant {
 	NATXDP_TENANT_NONE = 0,
+	/* What comes from the outside to a flow through a tunnel does not say through which. */
+	NATXDP_TENANT_OUTSIDE = 0xfffd,
 	/*
 	 * Not the key of packets, but a mapping that flows share: the remote port
 	 * is 0, and the remote address too unless the entry says that this remote
@@ -99,7 +107,7 @@ struct natxdp_key {
 			__be16 dport;
 			__u8 proto;   /* IPPROTO_*, or natxdp_proto_mark */
 			__u8 side;    /* enum natxdp_side */
-			__u16 tenant; /* NATXDP_TENANT_*; reserved for GWLB endpoints */
+			__u16 tenant; /* NATXDP_TENANT_*, or the index of a tunnel */
 		};
 		__u64 word[2];
 	};
@@ -118,7 +126,11 @@ enum natxdp_flow_flags {
 	NATXDP_FLOW_INBOUND = 1 << 7, /* entry of the direction outside -> inside */
 };
 
-/* One direction of a flow. */
+/*
+ * One direction of a flow. Of a flow through a tunnel the remote end is not
+ * kept twice: in its place in the translated tuple stands the label of the
+ * flow, see natxdp_label().
+ */
 struct natxdp_flow {
 	struct natxdp_key key;
 	/* the translated tuple: what the packet carries when it leaves */
@@ -134,7 +146,7 @@ struct natxdp_flow {
 	__u32 last_seen;  /* ticks; refreshes only, see natxdp_flow_state() */
 	__u32 first_seen; /* ticks */
 	__u32 peer;	  /* slot of the other direction */
-	__u16 next_hop;	  /* index into the map next_hops */
+	__u16 next_hop;	  /* index into next_hops; inbound, into a tunnel, of that */
 	__u8 pool;	  /* index into the map ext_pool */
 	__u8 flags;	  /* enum natxdp_flow_flags */
 };
@@ -270,19 +282,89 @@ static __always_inline __u32 natxdp_tags_used(const struct natxdp_tags *tags)
 	return NATXDP_GROUP_SLOTS - (free * NATXDP_TAG_ONES >> 56);
 }
 
-/* The key of the packets that answer the translated packets of an entry. */
-static __always_inline void natxdp_reverse_key(const struct natxdp_flow *f,
-					       struct natxdp_key *reverse)
+static __always_inline int natxdp_is_tunnel(__u16 tenant)
 {
-	reverse->saddr = f->new_daddr;
-	reverse->daddr = f->new_saddr;
-	reverse->sport = f->new_dport;
-	reverse->dport = f->new_sport;
+	return tenant && tenant < NATXDP_TUNNELS_MAX;
+}
+
+/* Does the flow of this entry go through a tunnel? Not to be asked of one that has ended. */
+static __always_inline int natxdp_in_tunnel(const struct natxdp_flow *f)
+{
+	return natxdp_is_tunnel(f->key.tenant) || f->key.tenant == NATXDP_TENANT_OUTSIDE;
+}
+
+/* The translated tuple. @tunnel: what natxdp_in_tunnel() says, for who knows it without asking. */
+static __always_inline __be32 natxdp_new_saddr(const struct natxdp_flow *f, int tunnel)
+{
+	return tunnel && f->flags & NATXDP_FLOW_INBOUND ? f->key.saddr : f->new_saddr;
+}
+
+static __always_inline __be32 natxdp_new_daddr(const struct natxdp_flow *f, int tunnel)
+{
+	return tunnel && !(f->flags & NATXDP_FLOW_INBOUND) ? f->key.daddr : f->new_daddr;
+}
+
+static __always_inline __be16 natxdp_new_sport(const struct natxdp_flow *f, int tunnel)
+{
+	return tunnel && f->flags & NATXDP_FLOW_INBOUND ? f->key.sport : f->new_sport;
+}
+
+static __always_inline __be16 natxdp_new_dport(const struct natxdp_flow *f, int tunnel)
+{
+	return tunnel && !(f->flags & NATXDP_FLOW_INBOUND) ? f->key.dport : f->new_dport;
+}
+
+/* What a load balancer wants back with each packet of a flow, of an entry in a tunnel. */
+struct natxdp_label {
+	__be32 cookie;
+	__be16 sport; /* the source port of the outer UDP header, as it came */
+};
+
+static __always_inline struct natxdp_label natxdp_label(const struct natxdp_flow *f)
+{
+	struct natxdp_label label;
+	int inbound = f->flags & NATXDP_FLOW_INBOUND;
+
+	label.cookie = inbound ? f->new_saddr : f->new_daddr;
+	label.sport = inbound ? f->new_sport : f->new_dport;
+	return label;
+}
+
+static __always_inline void natxdp_set_label(struct natxdp_flow *f, struct natxdp_label label)
+{
+	if (f->flags & NATXDP_FLOW_INBOUND) {
+		f->new_saddr = label.cookie;
+		f->new_sport = label.sport;
+	} else {
+		f->new_daddr = label.cookie;
+		f->new_dport = label.sport;
+	}
+}
+
+/* As natxdp_reverse_key(), for who knows whether it is a @tunnel. */
+static __always_inline void natxdp_reverse_key_of(const struct natxdp_flow *f,
+						  struct natxdp_key *reverse, int tunnel)
+{
+	reverse->saddr = natxdp_new_daddr(f, tunnel);
+	reverse->daddr = natxdp_new_saddr(f, tunnel);
+	reverse->sport = natxdp_new_dport(f, tunnel);
+	reverse->dport = natxdp_new_sport(f, tunnel);
 	reverse->proto = f->key.proto;
 	/* single stays single, inside and outside change places */
 	reverse->side = f->key.side && !(f->flags & NATXDP_FLOW_HAIRPIN) ? f->key.side ^ 3 :
 									   f->key.side;
 	reverse->tenant = f->key.tenant;
+	if (tunnel && f->flags & NATXDP_FLOW_INBOUND)
+		reverse->tenant = f->next_hop;
+	else if (tunnel && natxdp_is_tunnel(f->key.tenant))
+		reverse->tenant = NATXDP_TENANT_OUTSIDE;
+}
+
+/* The key of the packets that answer the translated packets of an entry. */
+static __always_inline void natxdp_reverse_key(const struct natxdp_flow *f,
+					       struct natxdp_key *reverse)
+{
+	natxdp_reverse_key_of(f, reverse, natxdp_in_tunnel(f));
 }
 
 #endif

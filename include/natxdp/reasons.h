@@ -57,7 +57,16 @@
 	X(REPLY_NO_PORT, REPLY, "reply_no_port",                                                \
 	  "no external port left for this destination: answered with ICMP 3/13")                \
 	X(REPLY_RST, REPLY, "reply_rst",                                                        \
-	  "TCP segment of an expired or unknown connection: answered with RST")
+	  "TCP segment of an expired or unknown connection: answered with RST")                 \
+	X(DROP_GENEVE, DROP, "drop_geneve", "the GENEVE header, or the IP or UDP header before it, is broken") \
+	X(DROP_GENEVE_OPTION, DROP, "drop_geneve_option",                                       \
+	  "GENEVE without the options of a Gateway Load Balancer, or with a critical one that is not known") \
+	X(DROP_GENEVE_SOURCE, DROP, "drop_geneve_source",                                       \
+	  "GENEVE not from a load balancer in gwlb_sources, or not to an address of this host") \
+	X(DROP_TUNNELS, DROP, "drop_tunnels", "more endpoints of load balancers than can be remembered") \
+	X(DROP_INNER, DROP, "drop_inner", "came from a load balancer, and is nothing to translate") \
+	X(DROP_INNER_IPV6, DROP, "drop_inner_ipv6", "IPv6 from a load balancer")               \
+	X(RETURNED, REPLY, "returned", "not to be translated: back to the load balancer as it came")
 
 enum natxdp_reason {
 #define X(id, verdict, name, text) NATXDP_##id,

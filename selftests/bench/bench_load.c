@@ -39,7 +39,7 @@ static struct bpf_object *open_nat(enum hook hook)
 	struct bpf_object *nat;
 
 	geometry_size(&geometry, FLOWS);
-	nat = hook_open(hook, &geometry);
+	nat = hook_open(hook, false, &geometry);
 	if (!nat)
 		die("open");
 	return nat;

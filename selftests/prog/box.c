@@ -50,9 +50,9 @@ static const char *const network[] = {
 	"for i in lo in0 in1 out0 out1; do ip link set $i up; done",
 	"ip neigh add 10.77.0.2 lladdr 02:00:00:00:00:02 dev in0 nud permanent",
 	"ip neigh add 10.77.0.3 lladdr 02:00:00:00:00:03 dev in0 nud permanent",
+	"for i in 20 21; do ip neigh add 203.0.113.$i lladdr 02:00:00:00:01:14 dev out0; done",
 	"ip neigh add 203.0.113.254 lladdr 02:00:00:00:01:fe dev out0 nud permanent",
-	"ip route add default via 203.0.113.254",
-	"echo 1 > /proc/sys/net/ipv4/ip_forward",
+	"ip route add default via 203.0.113.254; echo 1 > /proc/sys/net/ipv4/ip_forward",
 };
 
 static void make_network(void)
@@ -136,7 +136,7 @@ static void fill(struct box *box, const struct box_options *o)
 		.tcp_midstream = o->tcp_midstream,
 		.outside_ifindex = box->outside_ifindex,
 		.egress_mtu = o->egress_mtu,
-		.features = o->features ^ NATXDP_INBOUND_REFRESH,
+		.features = (o->features ^ NATXDP_INBOUND_REFRESH) | (o->gwlb ? NATXDP_TUNNELS : 0),
 		.limit_flows = o->limit_flows,
 		.limit_rate = o->limit_rate,
 		.mss_clamp = o->mss_clamp,
@@ -224,7 +224,7 @@ static void load(struct box *box, const struct box_options *o)
 	for (i = 0; i < 5; i++)
 		box->geometry.hash_key[i] = (uint64_t)random() << 33 ^ (uint64_t)random() << 11 ^ 1;
 	box->buckets = geometry_buckets(&box->geometry);
-	box->object = hook_open(box->hook, &box->geometry);
+	box->object = hook_open(box->hook, o->gwlb, &box->geometry);
 	assert_non_null(box->object);
 	choose_programs(box, o);
 	if (o->before)

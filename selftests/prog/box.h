@@ -39,6 +39,7 @@ struct box;
 
 struct box_options {
 	bool two_armed;
+	bool gwlb;		     /* the programs of mode gwlb, see behind.h */
 	uint32_t max_flows;	     /* 0: 4096 */
 	uint32_t tcp_midstream;	     /* enum natxdp_midstream */
 	double timeout;		     /* seconds, of every class; 0: 350 */

@@ -190,7 +190,8 @@ static void the_example_shows_every_key_with_its_default(void **state)
 		file = fopen(EXAMPLE, "r");
 		found = 0;
 		while (fgets(line, sizeof(line), file)) {
-			if (sscanf(line, by_profile ? "#%63[a-z_] =" : "%63[a-z_] =", key) != 1 ||
+			if (sscanf(line, by_profile ? "#%63[a-z0-9_] =" : "%63[a-z0-9_] =", key) !=
+				    1 ||
 			    strcmp(key, s->key))
 				continue;
 			found++;

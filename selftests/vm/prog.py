@@ -24,7 +24,7 @@ PROGRAM_SECONDS = 240
 # Emulated, everything takes 10 to 20 times as long; another kernel fails early or not at all.
 EFFORT = 10  # percent of the repetitions
 # bring and insert have flows with time-outs of seconds, in which another program is verified.
-MANY_LOADS = ["prog/bring", "prog/forward", "prog/hairpin", "prog/icmp", "prog/insert",
+MANY_LOADS = ["prog/bring", "prog/forward", "prog/gwlb", "prog/hairpin", "prog/icmp", "prog/insert",
               "prog/knobs", "prog/limits", "prog/mapping", "prog/mss", "prog/nexthop", "prog/sockets", "prog/tcp"]  # fmt: skip
 
 

@@ -40,7 +40,7 @@ static struct bpf_object *open_programs(void)
 	geometry_size(&geometry, 16384);
 	if (geometry_draw_key(&geometry))
 		die("getrandom");
-	bpf = hook_open(HOOK_XDP, &geometry);
+	bpf = hook_open(HOOK_XDP, false, &geometry);
 	if (!bpf)
 		die("open");
 	return bpf;
