@@ -39,13 +39,47 @@ enum {
 static const char *const destinations[] = { "192.0.2.1", "198.51.100.1", "203.0.113.1",
 					    "198.18.0.1" };
 
+static bool prefix_covers(const struct natxdp_prefix *prefix, __be32 addr)
+{
+	__u32 mask = prefix->bits ? ~0u << (32 - prefix->bits) : 0;
+
+	return !((ntohl(addr) ^ ntohl(prefix->addr)) & mask);
+}
+
 static bool covers(const struct prefix_list *list, __be32 addr)
 {
 	for (unsigned int i = 0; i < list->count; i++) {
-		__u32 bits = list->item[i].bits;
-		__u32 mask = bits ? ~0u << (32 - bits) : 0;
+		if (prefix_covers(&list->item[i], addr))
+			return true;
+	}
+	return false;
+}
 
-		if (!((ntohl(addr) ^ ntohl(list->item[i].addr)) & mask))
+/* The group of an inside host: that of the longest prefix. */
+static __u32 group_of(const struct contents *contents, __be32 addr)
+{
+	const struct prefix_list *nets = &contents->inside_nets;
+	__u32 group = 0, longest = 0;
+
+	for (unsigned int i = 0; i < nets->count; i++) {
+		if (nets->item[i].bits < longest || !prefix_covers(&nets->item[i], addr))
+			continue;
+		longest = nets->item[i].bits;
+		group = contents->inside_group[i];
+	}
+	return group;
+}
+
+/* A node whose addresses are all at its peers gives no ports, and that is as it should be. */
+static bool has_address(const struct contents *contents, __be32 inside)
+{
+	__u32 group = group_of(contents, inside);
+
+	for (unsigned int i = 0; i < contents->pool.count; i++) {
+		const struct natxdp_pool *pool = &contents->pool.item[i];
+
+		if (pool->addr && (!pool->group || pool->group == group) &&
+		    !(pool->flags & (NATXDP_POOL_DRAINING | NATXDP_POOL_STANDBY)))
 			return true;
 	}
 	return false;
@@ -60,7 +94,8 @@ static bool choose_inside(struct probe *probe, const struct contents *contents)
 		/* the end of a net is the place least likely taken */
 		for (__u32 back = size > 2 ? 2 : 1; back <= size && back < 256; back++) {
 			probe->inside = htonl(ntohl(prefix->addr) + size - back);
-			if (!own_addrs_find(&contents->own, probe->inside))
+			if (!own_addrs_find(&contents->own, probe->inside) &&
+			    has_address(contents, probe->inside))
 				return true;
 		}
 	}

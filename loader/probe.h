@@ -38,7 +38,8 @@ struct probe {
 };
 
 /*
- * An inside address that is translated, and a destination for which it is.
+ * An inside address that is translated, with an external address for it that takes new
+ * flows, and a destination for which it is.
  * False if there is none. Pure.
  */
 bool probe_choose(struct probe *probe, const struct contents *contents);

@@ -335,7 +335,8 @@ static void check_packet(struct verifier *v)
 		f = find(v, FINDING_NOTE, "packet", "");
 		say(f->found, "no address is free for a test packet");
 		say(f->needed,
-		    "a documentation net that neither no_nat nor inside_prefixes covers");
+		    "a documentation net that neither no_nat nor inside_prefixes covers, and an "
+		    "external address that is neither draining nor in standby");
 		return;
 	}
 	inet_ntop(AF_INET, &probe.inside, inside, sizeof(inside));

@@ -171,6 +171,20 @@ static void the_test_packet_is_one_that_is_translated(void **state)
 	c->wanted.own.item[0].addr = inet_addr("10.255.255.254");
 	assert_true(probe_choose(&probe, &c->wanted));
 	assert_int_equal(probe.inside, inet_addr("10.255.255.253"));
+	/* all addresses are elsewhere: there is nothing to prove */
+	for (unsigned int i = 0; i < c->wanted.pool.count; i++)
+		c->wanted.pool.item[i].flags = NATXDP_POOL_STANDBY;
+	assert_false(probe_choose(&probe, &c->wanted));
+	/* that of another zone is here, with its hosts */
+	c->wanted.pool.item[0].flags = 0;
+	c->wanted.pool.item[0].group = 7;
+	assert_false(probe_choose(&probe, &c->wanted));
+	c->wanted.inside_nets.item[c->wanted.inside_nets.count] = (struct natxdp_prefix){
+		20, inet_addr("10.1.16.0")
+	};
+	c->wanted.inside_group[c->wanted.inside_nets.count++] = 7;
+	assert_true(probe_choose(&probe, &c->wanted));
+	assert_int_equal(probe.inside, inet_addr("10.1.31.254"));
 	c->wanted.no_nat_nets.count = 1;
 	c->wanted.no_nat_nets.item[0] = (struct natxdp_prefix){ 0, 0 };
 	assert_false(probe_choose(&probe, &c->wanted));
