@@ -85,6 +85,7 @@ static void tell_owned(struct ha *ha)
 
 void ha_let_go(struct ha *ha)
 {
+	replication_add_totals(ha->replication, &ha->replicated);
 	replication_stop(ha->replication);
 	ha->replication = NULL;
 }

@@ -212,10 +212,17 @@ cJSON *ha_command(struct ha *ha, const cJSON *request)
 
 void ha_totals(const struct ha *ha, struct totals *totals)
 {
+	struct replication_totals replicated = ha->replicated;
+
 	totals->sum[METRIC_FAILOVERS] = ha->failovers;
 	totals->sum[METRIC_HANDOVERS] = ha->handovers;
 	totals->sum[METRIC_FAILOVER_ERRORS] = ha->failed;
 	totals->sum[METRIC_HEARTBEATS_MISSED] = ha->missed;
+	if (ha->replication)
+		replication_add_totals(ha->replication, &replicated);
+	totals->sum[METRIC_SYNC_FLOWS_SENT] = replicated.flows_sent;
+	totals->sum[METRIC_SYNC_FLOWS_RECEIVED] = replicated.flows_received;
+	totals->sum[METRIC_SYNC_BYTES_SENT] = replicated.bytes_sent;
 }
 
 static void set(struct gauges *gauges, enum metric metric, double value)

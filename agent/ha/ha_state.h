@@ -7,6 +7,7 @@
 #include "channel.h"
 #include "ha.h"
 #include "lease.h"
+#include "replication.h"
 
 enum { HA_QUEUE = 64 };
 
@@ -39,6 +40,7 @@ struct ha {
 	bool drain_asked, drained, ending;
 	bool off_duty; /* out of the target group */
 
+	struct replication_totals replicated; /* by replications that have ended */
 	uint64_t failovers, handovers, failed, missed;
 	uint64_t heard[POLICY_NODES];
 	int64_t last_ms; /* of the last take-over; -1: none since the last sample */

@@ -75,6 +75,20 @@ bool replication_is_synced(const struct replication *r, unsigned int node)
 	return state.connected && state.synced && state.lag_ms >= 0 && state.lag_ms <= LAG_MAX_MS;
 }
 
+void replication_add_totals(const struct replication *r, struct replication_totals *totals)
+{
+	for (unsigned int i = 0; i < r->nodes; i++) {
+		if (r->peer[i] < 0)
+			continue;
+		const struct stream_counters *stream = sync_stream(r->sync, r->peer[i]);
+		const struct replica_counters *replica = sync_replica(r->sync, r->peer[i]);
+
+		totals->flows_sent += stream->records_sent;
+		totals->bytes_sent += stream->bytes_sent;
+		totals->flows_received += replica->put + replica->removed;
+	}
+}
+
 void replication_lag(const struct replication *r, struct replication_lag *lag)
 {
 	struct sync_state state;

@@ -15,6 +15,11 @@ struct replication_lag {
 	int64_t ms;
 };
 
+/* Since the start, of all peers; flows: new, changed and closed. */
+struct replication_totals {
+	uint64_t flows_sent, flows_received, bytes_sent;
+};
+
 /* @peer: numbers in the channel, by node; -1: this node. NULL with @err written on failure. */
 struct replication *replication_start(struct loop *loop, struct channel *channel,
 				      struct source *source, const struct members *members,
@@ -26,6 +31,10 @@ void replication_set_owned(struct replication *replication, uint64_t addresses);
 
 /* Has the node all our flows, and is it not far behind? */
 bool replication_is_synced(const struct replication *replication, unsigned int node);
+
+/* Adds to @totals. */
+void replication_add_totals(const struct replication *replication,
+			    struct replication_totals *totals);
 
 void replication_lag(const struct replication *replication, struct replication_lag *lag);
 

@@ -75,10 +75,16 @@ bool stream_has_room(const struct stream *stream, unsigned int records)
 	return free > 1 || left >= records * WIRE_RECORD_MAX;
 }
 
+static void send_bytes(struct stream *stream, const void *bytes, size_t len)
+{
+	stream->counters.bytes_sent += len;
+	stream->send(stream->ctx, bytes, len);
+}
+
 static void transmit(struct stream *stream, struct kept *kept, int64_t now)
 {
 	kept->sent = now;
-	stream->send(stream->ctx, kept->bytes, kept->len);
+	send_bytes(stream, kept->bytes, kept->len);
 }
 
 void stream_flush(struct stream *stream, int64_t now)
@@ -121,7 +127,7 @@ static void acknowledge(struct stream *stream)
 	}
 	wire_write_ack(&ack, bytes);
 	stream->unacknowledged = 0;
-	stream->send(stream->ctx, bytes, sizeof(bytes));
+	send_bytes(stream, bytes, sizeof(bytes));
 }
 
 static void read_records(struct stream *stream, const struct kept *kept)

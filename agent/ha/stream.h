@@ -31,8 +31,9 @@ struct stream_counters {
 	uint64_t records_sent, records_taken;
 	uint64_t datagrams_sent, datagrams_taken; /* without those sent again */
 	uint64_t sent_again;
-	uint64_t copies; /* datagrams that had come before */
-	uint64_t bad;	 /* datagrams or records that could not be read */
+	uint64_t bytes_sent; /* handed to @send, acknowledgements and what is sent again with it */
+	uint64_t copies;     /* datagrams that had come before */
+	uint64_t bad;	     /* datagrams or records that could not be read */
 };
 
 struct stream;
