@@ -75,7 +75,8 @@ const struct setting conf_table[] = {
 	{ "ha_node", &kind_name_or_none, FIELD(ha.node), "none",
 	  "name of this node among its peers; none: it has no peers, and all ha_* keys rest" },
 	{ "ha_nodes", &kind_ha_nodes, FIELD(ha.nodes), "none",
-	  "all nodes: name, zone, ADDRESS:PORT of its agent, instance, interface" },
+	  "all nodes: name, zone, ADDRESS:PORT of its agent, instance (auto: whichever has the "
+	  "interface), interface" },
 	{ "ha_mode", &kind_ha_mode, FIELD(ha.mode), "eip",
 	  "eip: routes and elastic IPs move; eni: likewise, and targets of a load balancer; "
 	  "gwlb: elastic IPs and targets" },

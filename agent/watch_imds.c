@@ -52,6 +52,11 @@ bool watch_is_leaving(const struct watch *watch, enum notice_kind kind)
 	return false;
 }
 
+const char *watch_text(const struct watch *watch, enum notice_kind kind)
+{
+	return watch->notice[kind].there ? watch->notice[kind].text : "";
+}
+
 static void changed(struct watch *watch, enum notice_kind kind)
 {
 	const struct notice *notice = &watch->notice[kind];

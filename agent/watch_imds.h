@@ -23,6 +23,9 @@ int watch_add_hook(struct watch *watch, watch_hook hook, void *ctx);
 /* Does a notice of this kind, or of any (NOTICES), say that this instance is to go? */
 bool watch_is_leaving(const struct watch *watch, enum notice_kind kind);
 
+/* What a document says; "": nothing, or nothing yet. Valid until the loop goes on. */
+const char *watch_text(const struct watch *watch, enum notice_kind kind);
+
 void watch_status(const struct watch *watch, struct cJSON *object);
 
 #endif

@@ -98,6 +98,7 @@ static void print_standby(const struct value_kind *kind, const void *field, FILE
 {
 	const struct standby_list *list = field;
 	char addr[INET_ADDRSTRLEN];
+	unsigned int shown;
 
 	(void)kind;
 	if (!list->count)
@@ -106,11 +107,13 @@ static void print_standby(const struct value_kind *kind, const void *field, FILE
 		fputs(i ? ",\n\t" : "", out);
 		print_external_item(&list->item[i].external, out);
 		fputs(" for", out);
+		shown = 0;
 		for (unsigned int j = 0; j < list->prefix_count; j++) {
 			if (list->prefix[j].group != list->item[i].group)
 				continue;
 			inet_ntop(AF_INET, &list->prefix[j].prefix.addr, addr, sizeof(addr));
-			fprintf(out, " %s/%u", addr, list->prefix[j].prefix.bits);
+			fprintf(out, "%s%s/%u", shown++ % 8 == 7 ? "\n\t" : " ", addr,
+				list->prefix[j].prefix.bits);
 		}
 	}
 }

@@ -16,6 +16,14 @@ static const struct ha_node *self(const struct ha *ha)
 	return &ha->members.conf->nodes.item[ha->members.self];
 }
 
+/* "": not known, or not yet. */
+static const char *own_instance(const struct ha *ha)
+{
+	if (*self(ha)->instance)
+		return self(ha)->instance;
+	return ha->agent->watch ? watch_text(ha->agent->watch, NOTICE_INSTANCE) : "";
+}
+
 /* The zone is another's, and that one has all of it. */
 static bool is_gone(const struct policy_zone *z)
 {
@@ -35,11 +43,11 @@ static void called(void *ctx, const struct aws_result *result)
 /* A load balancer sends nothing new to a node that is to go. */
 static void set_duty(struct ha *ha, bool off)
 {
-	struct aws_target_id target = { .id = self(ha)->instance };
+	struct aws_target_id target = { .id = own_instance(ha) };
 	struct aws_caller caller = { .done = called, .ctx = ha };
 	const char *group = ha->members.conf->target_group;
 
-	if (off == ha->off_duty || !*group)
+	if (off == ha->off_duty || !*group || !*target.id)
 		return;
 	ha->off_duty = off;
 	if ((off ? aws_elb_deregister : aws_elb_register)(awsclient_get(ha->client), group, 1,
@@ -53,11 +61,11 @@ static void complete_lifecycle(struct ha *ha)
 	struct aws_lifecycle_action action = {
 		.hook = ha->members.conf->lifecycle_hook,
 		.group = ha->members.conf->group,
-		.instance = self(ha)->instance,
+		.instance = own_instance(ha),
 	};
 	struct aws_caller caller = { .done = called, .ctx = ha };
 
-	if (!*action.hook || !ha->agent->watch ||
+	if (!*action.hook || !*action.instance || !ha->agent->watch ||
 	    !watch_is_leaving(ha->agent->watch, NOTICE_LIFECYCLE))
 		return;
 	(void)aws_autoscaling_complete(awsclient_get(ha->client), &action, true, &caller);

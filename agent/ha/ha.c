@@ -127,42 +127,64 @@ static void note_change(struct ha *ha, unsigned int zone, enum policy_state befo
 	ha->owned_epoch[zone] = z->lease.epoch;
 }
 
-static void status_done(void *ctx, const struct aws_result *result)
+/* The instance of a node, as EC2 shows it; NULL: none has its interface. */
+static const struct aws_instance *find_instance(const struct aws_instances *all,
+						const struct ha_node *node)
 {
-	const struct aws_instance_statuses *all = result->output;
-	struct policy_event event = { .kind = POLICY_GONE };
-	struct ha *ha = ctx;
-
-	if (result->fault != AWS_OK) {
-		log_note("failover step=DescribeInstanceStatus result=%s ms=%lld: %s",
-			 aws_fault_name(result->fault), (long long)result->duration_ms,
-			 result->message);
-		return;
-	}
 	for (size_t i = 0; i < all->count; i++) {
-		const struct aws_instance_status *status = &all->items[i];
+		const struct aws_instance *instance = &all->items[i];
 
-		for (unsigned int node = 0; node < ha->members.nodes; node++) {
-			if (strcmp(ha->members.conf->nodes.item[node].instance, status->id) ||
-			    !strcmp(status->state, "running") || !strcmp(status->state, "pending"))
-				continue;
-			log_note("failover node=%s step=DescribeInstanceStatus result=%s ms=%lld",
-				 ha_node_name(ha, node), status->state,
-				 (long long)result->duration_ms);
-			event.node = node;
-			ha_post(ha, &event);
+		if (*node->instance && !strcmp(instance->id, node->instance))
+			return instance;
+		for (size_t j = 0; !*node->instance && j < instance->interface_count; j++) {
+			if (!strcmp(instance->interfaces[j].id, node->interface))
+				return instance;
 		}
 	}
+	return NULL;
 }
 
-static void ask_status(struct ha *ha, unsigned int node)
+static void described(void *ctx, const struct aws_result *result)
 {
-	const char *ids[] = { ha->members.conf->nodes.item[node].instance };
-	struct aws_query query = { .id_count = 1, .ids = ids };
-	struct aws_caller caller = { status_done, ha, ASK_MS, 1 };
+	const struct aws_instances *all = result->output;
+	struct ha_asking *asking = ctx;
+	struct ha *ha = asking->ha;
+	struct policy_event event = { .kind = POLICY_GONE, .node = asking->node };
+	const struct aws_instance *instance;
+	const char *state;
 
+	if (result->fault != AWS_OK) {
+		log_note("failover node=%s step=DescribeInstances result=%s ms=%lld: %s",
+			 ha_node_name(ha, asking->node), aws_fault_name(result->fault),
+			 (long long)result->duration_ms, result->message);
+		return;
+	}
+	instance = find_instance(all, &ha->members.conf->nodes.item[asking->node]);
+	if (!instance && *all->next_token) /* nothing on this page is not nothing */
+		return;
+	state = instance ? instance->state : "none";
+	if (!strcmp(state, "running") || !strcmp(state, "pending"))
+		return;
+	log_note("failover node=%s step=DescribeInstances result=%s ms=%lld",
+		 ha_node_name(ha, asking->node), state, (long long)result->duration_ms);
+	ha_post(ha, &event);
+}
+
+static void ask_instance(struct ha *ha, unsigned int node)
+{
+	const struct ha_node *asked = &ha->members.conf->nodes.item[node];
+	const char *ids[] = { asked->instance }, *interfaces[] = { asked->interface };
+	const struct aws_filter filter = { "network-interface.network-interface-id", 1,
+					   interfaces };
+	struct aws_query query = { .id_count = *asked->instance != '\0',
+				   .ids = ids,
+				   .filter_count = !*asked->instance,
+				   .filters = &filter };
+	struct aws_caller caller = { described, &ha->asking[node], ASK_MS, 1 };
+
+	ha->asking[node] = (struct ha_asking){ ha, node };
 	/* what cannot be asked stays unknown */
-	(void)aws_ec2_describe_instance_status(awsclient_get(ha->client), &query, &caller);
+	(void)aws_ec2_describe_instances(awsclient_get(ha->client), &query, &caller);
 }
 
 static void act(struct ha *ha, const struct policy_action *a)
@@ -175,7 +197,7 @@ static void act(struct ha *ha, const struct policy_action *a)
 		ping_send(ha->ping, a->node);
 		break;
 	case POLICY_DO_ASK:
-		ask_status(ha, a->node);
+		ask_instance(ha, a->node);
 		break;
 	case POLICY_DO_READ:
 		lease_read(ha->leases, a->zone);

@@ -11,6 +11,12 @@
 
 enum { HA_QUEUE = 64 };
 
+/* Whose instance a call is about. */
+struct ha_asking {
+	struct ha *ha;
+	uint8_t node;
+};
+
 struct ha {
 	struct agent *agent;
 	struct members members;
@@ -28,6 +34,7 @@ struct ha {
 	uint8_t node[CHANNEL_PEERS_MAX]; /* the other way round */
 	int tick, beat, key, leaving;	 /* timers */
 	bool beat_now;
+	struct ha_asking asking[POLICY_NODES];
 	bool stranger_said[POLICY_NODES]; /* of another fleet: said once */
 
 	/* what happens while the policy is at work waits */

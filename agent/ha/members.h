@@ -27,7 +27,7 @@ struct ha_node {
 	char id[HA_NAME_MAX];
 	char zone[HA_NAME_MAX];
 	char address[HA_NAME_MAX];   /* ADDRESS:PORT of its agent */
-	char instance[HA_NAME_MAX];  /* i-... */
+	char instance[HA_NAME_MAX];  /* i-...; "": whichever has the interface */
 	char interface[HA_NAME_MAX]; /* eni-... */
 };
 

@@ -47,6 +47,18 @@ static int take_id(char **item, char id[HA_NAME_MAX], const char *prefix, struct
 	return ret;
 }
 
+/* An instance of an Auto Scaling group has an id that nobody knows before. */
+static int take_instance(char **item, char id[HA_NAME_MAX], struct reason *why)
+{
+	int ret = take_name(item, id, "i-", why);
+
+	if (!ret && !strcmp(id, "auto"))
+		*id = '\0';
+	else if (!ret && strncmp(id, "i-", 2))
+		return value_refuse(why, "'%.40s' does not begin with i-, and is not auto", id);
+	return ret;
+}
+
 static int no_more(char **item, struct reason *why)
 {
 	const char *word = next_word(item);
@@ -91,7 +103,7 @@ static int parse_node(char *item, void *list, struct reason *why)
 	if (conf_split_address(node->address, host, &port))
 		return value_refuse(why, "'%.60s' is not ADDRESS:PORT, for example 10.0.1.5:9470",
 				    node->address);
-	if (take_id(&item, node->instance, "i-", why) ||
+	if (take_instance(&item, node->instance, why) ||
 	    take_id(&item, node->interface, "eni-", why) || no_more(&item, why))
 		return -EINVAL;
 	nodes->count++;
@@ -203,7 +215,7 @@ static void print_nodes(const struct value_kind *kind, const void *field, FILE *
 		const struct ha_node *node = &nodes->item[i];
 
 		fprintf(out, "%s%s %s %s %s %s", i ? ",\n\t" : "", node->id, node->zone,
-			node->address, node->instance, node->interface);
+			node->address, *node->instance ? node->instance : "auto", node->interface);
 	}
 }
 
@@ -233,7 +245,9 @@ static void print_addresses(const struct value_kind *kind, const void *field, FI
 		fprintf(out, "%s%s %s", i ? ",\n\t" : "", address->zone, address->allocation);
 		for (unsigned int j = 0; j < address->count; j++) {
 			inet_ntop(AF_INET, &address->on[j].addr, text, sizeof(text));
-			fprintf(out, " %s=%s", address->on[j].node, text);
+			/* eight nodes with long names are more than a line may have */
+			fprintf(out, "%s%s=%s", j % 2 || !j ? " " : "\n\t", address->on[j].node,
+				text);
 		}
 	}
 }

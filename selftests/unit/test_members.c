@@ -14,7 +14,7 @@
 
 #define NODES                                               \
 	"ha_nodes = nat-a z1 10.0.0.10:9470 i-0a eni-0a,\n" \
-	"\tnat-b z2 10.0.1.10:9470 i-0b eni-0b\n"
+	"\tnat-b z2 10.0.1.10:9470 auto eni-0b\n"
 #define ROUTES "ha_routes = z1 rtb-1 0.0.0.0/0, z2 rtb-2 0.0.0.0/0, z2 rtb-2 64:ff9b::/96\n"
 #define ADDRESSES                                                         \
 	"ha_addresses = z1 eipalloc-1 nat-a=10.0.0.11 nat-b=10.0.1.11,\n" \
@@ -89,7 +89,7 @@ static void every_mistake_has_its_sentence(void **state)
 		       "i-0b eni-0b\n" REST,
 		  "the same name, address or interface" },
 		{ SELF "ha_nodes = nat-a z1 10.0.0.10 i-0a eni-0a\n", "is not ADDRESS:PORT" },
-		{ SELF "ha_nodes = nat-a z1 10.0.0.10:1 0a eni-0a\n", "does not begin with i-" },
+		{ SELF "ha_nodes = nat-a z1 10.0.0.10:1 0a eni-0a\n", "is not auto" },
 		{ SELF "ha_nodes = nat-a z1 10.0.0.10:1 i-0a eni-0a more\n", "one word too many" },
 		{ SELF "ha_nodes = nat-a z1\n", "is missing" },
 		{ SELF NODES "ha_routes = z3 rtb-1 0.0.0.0/0\n" REST, "in which there is no node" },

@@ -112,10 +112,15 @@ INSTANCE_FIELDS = {"instance-state-name": lambda key, item: [item.get("state", "
                    "availability-zone": one("zone"), "subnet-id": one("subnet")}
 
 
+def interfaces_of(world):
+    return lambda key, item: [name for name, inner in world.interfaces.items()
+                              if inner.get("instance") == key]
+
+
 @action
 def describe_instances(world, params):
-    found = chosen(world.instances, params, "InstanceIds", "InvalidInstanceID.NotFound",
-                   INSTANCE_FIELDS)
+    fields = {**INSTANCE_FIELDS, "network-interface.network-interface-id": interfaces_of(world)}
+    found = chosen(world.instances, params, "InstanceIds", "InvalidInstanceID.NotFound", fields)
     items, token = page([instance_view(world, *pair) for pair in found], params)
     return {"Reservations": [{"ReservationId": "r-" + item["InstanceId"][2:], "Instances": [item]}
                              for item in items], "NextToken": token}
