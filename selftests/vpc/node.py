@@ -36,7 +36,7 @@ class Node:
         self.imds: NodeImds | None = None
         self.agent: subprocess.Popen | None = None
         self.nat: dict[str, object] = {
-            "external": ",".join(zone.slot(other) for other in vpc.plan.nat_zones),
+            "external": zone.slot(zone), "standby": vpc.plan.standby(zone),
             "max-flows": 131072, "tcp-established-timeout": 3600,
         }
         self.conf: dict[str, object] = {
@@ -99,9 +99,14 @@ class Node:
         return json.loads(self.natxdp(*arguments, "--json").stdout)
 
     def load(self, agent: bool = True) -> None:
-        options = [word for key, value in self.nat.items() for word in (f"--{key}", value)]
-        self.natxdp("load", "eth0", *options)
-        if not agent:  # which would see to it
+        """As deployed. Without an agent nobody says which addresses are here, but the test."""
+        given = dict(self.nat)
+        if not agent:
+            given |= {"standby": "none", "external": ",".join(
+                self.zone.slot(other) for other in self.vpc.plan.nat_zones)}
+        self.natxdp("load", "eth0", *(word for key, value in given.items()
+                                      for word in (f"--{key}", value)))
+        if not agent:
             self.rest_foreign_slots()
 
     def rest_foreign_slots(self) -> None:
@@ -147,6 +152,11 @@ class Node:
 
     def status(self) -> dict:
         return json.loads(self.get("/status")[1])
+
+    def metrics(self) -> dict[str, float]:
+        """Those without labels of their own, by name."""
+        lines = [line.split(" ") for line in self.get("/metrics")[1].splitlines() if line[:1] != "#"]
+        return {words[0].partition("{")[0]: float(words[1]) for words in lines}
 
     def messages(self) -> str:
         file = self.dir / "log"

@@ -72,6 +72,10 @@ class Zone:
         return f"10.0.{self.index}.1"
 
     @property
+    def private_cidr(self) -> str:
+        return f"10.0.{10 + self.index}.0/24"
+
+    @property
     def private_gateway(self) -> str:
         return f"10.0.{10 + self.index}.1"
 
@@ -159,6 +163,13 @@ class Plan:
         return [Client(zone, number, self.extra)
                 for zone in self.zones for number in range(1, self.per_zone + 1)]
 
+    def standby(self, zone: Zone) -> str:
+        """Of natxdp.conf: the addresses of the other zones on the node of this one."""
+        return ", ".join(
+            f"{zone.slot(other)} for " + " ".join(
+                at.private_cidr for at in self.zones if self.home(at) == other)
+            for other in self.nat_zones if other != zone) or "none"
+
     def world(self) -> dict:
         """The account, as standin.World.load() takes it."""
         return {
@@ -225,7 +236,7 @@ def failover(plan: Plan, zone: Zone) -> dict[str, object]:
         return {}
     return {
         "ha_node": zone.node,
-        "ha_nodes": ",\n\t".join(f"{at.node} {at.name} {at.primary}:{PEER_PORT} {at.instance} "
+        "ha_nodes": ",\n\t".join(f"{at.node} {at.name} {at.primary}:{PEER_PORT} auto "
                                  f"{at.interface}" for at in zones),
         "ha_routes": ",\n\t".join(f"{at.name} {at.table} {ANYWHERE}" for at in zones),
         "ha_addresses": ",\n\t".join(
