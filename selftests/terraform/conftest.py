@@ -17,4 +17,6 @@ def command():
 
 @pytest.fixture(scope="session")
 def tree(command, tmp_path_factory):
-    return Tree(tmp_path_factory.mktemp("terraform"), command)
+    made = Tree(tmp_path_factory.mktemp("terraform"), command)
+    yield made
+    made.close()

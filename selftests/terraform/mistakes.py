@@ -60,9 +60,9 @@ MISTAKES = [
             "test modules/nat nodes disks_are_encrypted", "Disks have to be encrypted."),
 
     # Too much allowed
-    Mistake("all actions of a service", NAT + "iam.tf", '["ec2:ReplaceRoute"]', '["ec2:*"]',
+    Mistake("all actions of a service", NAT + "iam.tf", '["ec2:CreateRoute", "ec2:ReplaceRoute"]', '["ec2:*"]',
             "test modules/nat iam nodes_may_do_exactly_this_in_eip_mode", "The actions of the nodes' role are not those that are listed here."),
-    Mistake("all route tables", NAT + "iam.tf", '[for table in values(local.route_tables) : "${local.ec2_arn}:route-table/${table.id}"]', '["*"]',
+    Mistake("all route tables", NAT + "iam.tf", '[for table in values(local.failover_tables) : "${local.ec2_arn}:route-table/${table.id}"]', '["*"]',
             "test modules/nat iam nodes_may_do_exactly_this_in_eip_mode", "Nodes may move the routes of their NAT, and no others."),
     Mistake("one action more", LAMBDA + "iam.tf", '      addresses = ["ec2:AssociateAddress"]\n      leases    = ["dynamodb:GetItem"]', '      addresses = ["ec2:AssociateAddress", "ec2:ReleaseAddress"]\n      leases    = ["dynamodb:GetItem"]',
             "test modules/lambda iam functions_may_do_exactly_this", "The actions of a function's role are not those that are listed here."),
@@ -96,6 +96,10 @@ MISTAKES = [
             "test modules/nat routes interfaces_forward", "Elastic IPs of flows go to secondary addresses"),
     Mistake("all zones replaced at once", NAT + "nodes.tf", 'for_each = local.gwlb ? ["Rolling"] : []', 'for_each = ["Rolling"]',
             "test modules/nat nodes a_group_a_node", "all zones would be down at once"),
+    Mistake("agents that cannot echo each other", NAT + "security_group.tf", 'protocol = "icmp"', 'protocol = "tcp"',
+            "test modules/nat nodes nodes_know_their_fleet", "Nodes reach each other's agents, and echo each other; nobody else does."),
+    Mistake("one name for all nodes", NAT + "nodes.tf", "{ ha_node = node,", "{ ha_node = local.azs[0],",
+            "test modules/nat nodes nodes_know_their_fleet", "natxdpd.conf lacks what a node has to know of its peers."),
     Mistake("tag forgotten", NAT + "state.tf", 'hash_key     = "az"\n  tags         = local.tags', 'hash_key     = "az"',
             "test modules/nat nodes everything_is_tagged", ""),
 

@@ -58,17 +58,40 @@ def test_functions_make_only_calls_of_the_code():
         assert actions(body) <= calls_of_the_code(), name
 
 
-def calls_of_a_function(name):
-    """The IAM actions of the calls in its file, and in the files of agent/lambda that it includes."""
+def wrappers():
+    """By function of agent/aws: the IAM action of the call that it makes."""
     table = {action: iam for action, iam in re.findall(
         r'X\([A-Z0-9]+, (\w+), \w+, \w+,\s*"([a-z0-9]+:\w+)"\)', CALLS.read_text().replace("\\\n", " "))}
-    wrappers = {}  # function of C -> IAM action
+    found = {}
     for path in sorted((TOP / "agent/aws").glob("*.c")):
-        for found in re.finditer(r"^int64_t (aws_\w+)\(.*?^}", path.read_text(), re.M | re.S):
-            for operation in re.findall(r"AWS_OP_(\w+)", found.group(0)):
-                wrappers[found.group(1)] = table[operation]
-            if found.group(1) in ("aws_ssm_send_document", "aws_ssm_send_command"):
-                wrappers[found.group(1)] = table["SendCommand"]
+        for function in re.finditer(r"^int64_t (aws_\w+)\(.*?^}", path.read_text(), re.M | re.S):
+            for operation in re.findall(r"AWS_OP_(\w+)", function.group(0)):
+                found[function.group(1)] = table[operation]
+            if function.group(1) in ("aws_ssm_send_document", "aws_ssm_send_command"):
+                found[function.group(1)] = table["SendCommand"]
+    return found
+
+
+def calls_in(paths):
+    text = "".join(path.read_text() for path in paths)
+    return {iam for function, iam in wrappers().items() if re.search(rf"\b{function}\b", text)}
+
+
+# What agents do only if they are told to: terraform makes the log groups, and weighs no targets.
+NOT_ASKED_FOR = {"logs:CreateLogGroup", "elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"}
+
+
+def test_nodes_may_do_what_they_do_and_no_more():
+    text = block((SOURCE / "modules/nat/iam.tf").read_text(), "all_statements")
+    statements = re.findall(r"^    \{\n(.*?)^    \}", text, re.M | re.S)
+    allowed = set().union(*(actions(statement) for statement in statements
+                            if not any(f'"{sid}"' in statement for sid in OF_AWS)))  # fmt: skip
+    used = calls_in([*(TOP / "agent").glob("*.c"), *(TOP / "agent/ha").glob("*.c")])
+    assert allowed == used - NOT_ASKED_FOR
+
+
+def calls_of_a_function(name):
+    """The IAM actions of the calls in its file, and in the files of agent/lambda that it includes."""
     folder, seen, todo = TOP / "agent/lambda", set(), [name]
     while todo:
         noun = todo.pop()
@@ -78,8 +101,7 @@ def calls_of_a_function(name):
         for path in folder.glob(f"{noun}.[ch]"):
             todo += re.findall(r'#include "(\w+)\.h"', path.read_text())
     seen -= {"functions"}
-    text = "".join(path.read_text() for noun in seen for path in folder.glob(f"{noun}.c"))
-    return {iam for function, iam in wrappers.items() if f"{function}(" in text}
+    return calls_in(path for noun in seen for path in folder.glob(f"{noun}.c"))
 
 
 # What is in a file that a function uses, but not what it uses of it.

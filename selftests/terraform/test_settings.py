@@ -74,9 +74,29 @@ def test_the_programs_take_them(tree, root, tmp_path):
         natxdpd = read_by("natxdpd", files["/etc/natxdp/natxdpd.conf"], tmp_path)
         assert natxdpd["imds"] == "on" and natxdpd["http_listen"].startswith("0.0.0.0:")
         assert (natxdp["external"] == "auto") == (root == "examples/gwlb")
+        check_fleet(root, natxdp, natxdpd)
         if root == "examples/minimal":
             assert natxdp["inside_prefixes"].split(", ") == [f"10.{i}.0.0/16" for i in range(60)]
             assert natxdp["no_nat"].split(", ") == [f"172.16.{i}.0/24" for i in range(60)]
+
+
+def check_fleet(root, natxdp, natxdpd):
+    """Each node knows all nodes; an address of its zone is external, one of another in standby."""
+    nodes = [words.split() for words in natxdpd["ha_nodes"].split(", ") if words != "none"]
+    assert len(nodes) == {"examples/minimal": 2, "examples/complete": 6, "examples/gwlb": 0}[root]
+    if not nodes:
+        assert natxdpd["ha_node"] == "none" and natxdp["standby"] == "none"
+        return
+    zone = {node[0]: node[1] for node in nodes}[natxdpd["ha_node"]]
+    external, standby = set(), set()
+    for words in natxdpd["ha_addresses"].split(", "):
+        of, allocation, *private = words.split()
+        assert allocation.startswith("eipalloc-") and len(private) == len(nodes)
+        (external if of == zone else standby).add(dict(pair.split("=") for pair in private)[natxdpd["ha_node"]])
+    assert set(natxdp["external"].split(", ")) == external
+    assert {item.split(" for ")[0] for item in natxdp["standby"].split(", ")} == standby
+    assert natxdpd["ha_lease_table"] == "egress-lease" and natxdpd["ha_key_parameter"] == "/natxdp/egress/replication-key"
+    assert natxdpd["ha_group"] == f"egress-{natxdpd['ha_node']}"
 
 
 def files_of_nodes(tree, root):

@@ -33,11 +33,18 @@ VALUES = {
     "vpc_id": '"vpc-0123456789abcdef0"',
     "private_cidrs": '["10.0.0.0/17"]',
     "azs": '{ eu-west-1a = { public_subnet_id = "subnet-0a0a0a0a0a0a0a0a1", '
-           'route_table_ids = ["rtb-0a0a0a0a0a0a0a0a1"] } }',
+           'route_table_ids = ["rtb-0a0a0a0a0a0a0a0a1"], private_cidrs = ["10.0.0.0/18"] } }',
 }
 
 # Facts of AWS that plans depend on.
-ANSWERS = '{ "data.aws_ec2_instance_type": { "maximum_ipv4_addresses_per_interface": 10 } }\n'
+ANSWERS = """{
+  "data.aws_ec2_instance_type": { "maximum_ipv4_addresses_per_interface": 10 },
+  "data.aws_subnet": [
+    { "match": { "id": "subnet-0a0a0a0a0a0a0a0a1" }, "set": { "cidr_block": "10.0.240.0/24" } },
+    { "match": { "id": "subnet-0b0b0b0b0b0b0b0b1" }, "set": { "cidr_block": "10.0.241.0/24" } }
+  ]
+}
+"""
 
 
 def terraform():
@@ -49,6 +56,36 @@ def terraform():
     if os.environ.get("TF"):
         pytest.fail(f"TF={command}: there is no such program")
     pytest.skip("needs terraform 1.11 or later, which is not on the PATH; or TF=COMMAND")
+
+
+class Served:
+    """The providers of a terraform that can keep them up, which spares every run their start.
+
+    Such a command understands --serve: it prints `export TF_REATTACH_PROVIDERS='...'` and stays.
+    Any other refuses the option, and is run as it is.
+    """
+
+    def __init__(self, command, directory):
+        self.command, self.environment = command, {}
+        self.process = subprocess.Popen([command, "--serve"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, text=True, cwd=directory)  # fmt: skip
+        found = re.fullmatch(r"export TF_REATTACH_PROVIDERS='(.*)'\n", self.process.stdout.readline())
+        plain = shutil.which(os.environ.get("TF_OFFLINE_TERRAFORM", "terraform"))
+        if not found or not plain:
+            self.stop()
+            return
+        # what is not attached must fail at once, instead of waiting for a network
+        (directory / "mirror").mkdir()
+        settings = directory / "terraformrc"
+        settings.write_text("disable_checkpoint = true\nprovider_installation {\n  filesystem_mirror {\n"
+                            f'    path = "{directory / "mirror"}"\n  }}\n}}\n')
+        self.command = plain
+        self.environment = {"TF_REATTACH_PROVIDERS": found.group(1), "TF_CLI_CONFIG_FILE": str(settings),
+                            "CHECKPOINT_DISABLE": "1"}  # fmt: skip
+
+    def stop(self):
+        self.process.terminate()
+        self.process.communicate(timeout=30)
 
 
 def tf(command, *arguments):
@@ -87,8 +124,16 @@ class Tree:
         self.answers = directory / "answers.json"
         self.answers.write_text(ANSWERS)
         os.environ["TF_OFFLINE_DATA"] = str(self.answers)
+        self.served = Served(command, directory)
+        self.command = self.served.command
+        os.environ.update(self.served.environment)
         self.ready = set()
         self.look_for_provider()
+
+    def close(self):
+        self.served.stop()
+        for name in self.served.environment:
+            del os.environ[name]
 
     def look_for_provider(self):
         """Says it once and clearly, instead of in every test with what terraform prints."""

@@ -22,6 +22,9 @@ module "nat" {
   ami_id        = var.ami_id
   azs           = var.azs
   manage_routes = false
+
+  # Nodes take over from each other for these, and never touch another table.
+  failover_route_tables = var.moved
 }
 
 # The routes that were moved by hand; after a take-over the agents own them.

@@ -16,10 +16,11 @@ variable "ami_id" {
 }
 
 variable "azs" {
-  description = "By availability zone: public subnet and private route tables."
+  description = "By availability zone: public subnet, private route tables, and the ranges of the hosts that use these."
   type = map(object({
     public_subnet_id = string
     route_table_ids  = list(string)
+    private_cidrs    = optional(list(string), [])
   }))
 }
 

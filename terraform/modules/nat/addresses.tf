@@ -98,9 +98,6 @@ resource "aws_route" "default" {
   network_interface_id   = local.gwlb ? null : aws_network_interface.node[each.value.az].id
   vpc_endpoint_id        = local.gwlb ? aws_vpc_endpoint.gwlb[each.value.az].id : null
 
-  # No route before there is somebody to take the packets.
-  depends_on = [aws_autoscaling_group.node]
-
   lifecycle {
     # After a take-over the route points to the node that owns the zone.
     ignore_changes       = [network_interface_id]

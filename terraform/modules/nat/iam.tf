@@ -20,17 +20,17 @@ locals {
       conditions = {}
     },
     {
-      when = true
+      when = local.failover
       # EC2 has no permissions by resource for reading.
       sid        = "LookAround"
-      actions    = ["ec2:DescribeInstances", "ec2:DescribeInstanceStatus"]
+      actions    = ["ec2:DescribeInstances"]
       resources  = ["*"]
       conditions = {}
     },
     {
-      when       = true
+      when       = local.failover
       sid        = "EndLifecycleHooks"
-      actions    = ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"]
+      actions    = ["autoscaling:CompleteLifecycleAction"]
       resources  = local.group_arns
       conditions = {}
     },
@@ -75,21 +75,21 @@ locals {
       conditions = {}
     },
     {
-      when       = !local.gwlb
+      when       = local.failover
       sid        = "LookAtRoutesAndAddresses"
-      actions    = ["ec2:DescribeAddresses", "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables"]
+      actions    = ["ec2:DescribeAddresses", "ec2:DescribeRouteTables"]
       resources  = ["*"]
       conditions = {}
     },
     {
-      when       = !local.gwlb
+      when       = local.failover
       sid        = "MoveRoutes"
-      actions    = ["ec2:ReplaceRoute"]
-      resources  = [for table in values(local.route_tables) : "${local.ec2_arn}:route-table/${table.id}"]
+      actions    = ["ec2:CreateRoute", "ec2:ReplaceRoute"]
+      resources  = [for table in values(local.failover_tables) : "${local.ec2_arn}:route-table/${table.id}"]
       conditions = {}
     },
     {
-      when    = !local.gwlb
+      when    = local.failover
       sid     = "MoveAddresses"
       actions = ["ec2:AssociateAddress"]
       resources = concat(
@@ -99,24 +99,10 @@ locals {
       conditions = {}
     },
     {
-      when       = !local.gwlb
+      when       = local.failover
       sid        = "HoldLeases"
-      actions    = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+      actions    = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
       resources  = aws_dynamodb_table.lease[*].arn
-      conditions = {}
-    },
-    {
-      when       = var.mode != "eip"
-      sid        = "SeeTargetHealth"
-      actions    = ["elasticloadbalancing:DescribeTargetHealth"]
-      resources  = ["*"]
-      conditions = {}
-    },
-    {
-      when       = var.mode == "eni"
-      sid        = "WeighTargets"
-      actions    = ["elasticloadbalancing:ModifyListener"]
-      resources  = aws_lb_listener.fleet[*].arn
       conditions = {}
     },
     {

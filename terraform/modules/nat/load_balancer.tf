@@ -13,7 +13,7 @@ resource "aws_security_group" "nlb" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "nlb" {
-  for_each = var.mode == "eni" ? toset(var.private_cidrs) : toset([])
+  for_each = var.mode == "eni" ? toset(local.private_cidrs) : toset([])
 
   security_group_id = aws_security_group.nlb[0].id
   description       = "Health page, for hosts of the VPC"

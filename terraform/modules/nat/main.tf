@@ -79,6 +79,23 @@ locals {
     for az in local.azs : { for index, id in var.azs[az].route_table_ids : "${az}/${index}" => { az = az, id = id } }
   ]...)
 
+  # Who comes in. The hosts of a zone are known one by one, so that a node which
+  # takes the zone over gives them the public addresses that they had.
+  zone_cidrs = flatten([for az in local.azs : var.azs[az].private_cidrs])
+  private_cidrs = concat(var.private_cidrs, [
+    for cidr in local.zone_cidrs : cidr if !anytrue([
+      for wide in var.private_cidrs :
+      tonumber(split("/", cidr)[1]) >= tonumber(split("/", wide)[1]) && cidrhost("${split("/", cidr)[0]}/${split("/", wide)[1]}", 0) == cidrhost(wide, 0)
+    ])
+  ])
+
+  # Nodes that can take over from each other. Behind GWLB nobody has to: there the
+  # load balancer decides.
+  peers = !local.gwlb && length(local.nodes) > 1
+  # Nor does anybody touch a route that is not theirs yet.
+  failover        = local.peers && (var.manage_routes || length(var.failover_route_tables) > 0)
+  failover_tables = var.manage_routes ? local.route_tables : { for key, table in local.route_tables : key => table if contains(var.failover_route_tables, table.id) }
+
   arn_prefix = "arn:${data.aws_partition.current.partition}"
   ec2_arn    = "${local.arn_prefix}:ec2:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}"
 }

@@ -10,14 +10,30 @@ locals {
   # A line of these files has at most 190 bytes; one that begins with a blank goes on
   # with the list of the line before.
   list_separator = ",\n  "
+  word_separator = "\n  "
+
+  # The fleet as natxdpd knows it, the same for all of its nodes. The first node of a
+  # zone is the one whose home it is. Which instance has an interface is looked up.
+  fleet_conf = local.failover ? {
+    ha_mode          = var.mode
+    ha_nodes         = join(local.list_separator, [for node, facts in local.nodes : "${node} ${facts.az} ${local.addresses[node][0]}:${var.peer_port} auto ${aws_network_interface.node[node].id}"])
+    ha_routes        = join(local.list_separator, [for key in sort(keys(local.failover_tables)) : "${local.failover_tables[key].az} ${local.failover_tables[key].id} 0.0.0.0/0"])
+    ha_addresses     = join(local.list_separator, [for slot in local.slots : join(local.word_separator, concat(["${slot.az} ${local.allocations[slot.key]}"], [for node in keys(local.nodes) : "${node}=${local.slot_addresses[node][slot.address]}"]))])
+    ha_lease_table   = aws_dynamodb_table.lease[0].name
+    ha_key_parameter = aws_ssm_parameter.replication_key.name
+  } : {}
 
   natxdp_conf = {
     for node, facts in local.nodes : node => join("\n", concat(
       ["# Written by Terraform at launch."],
       [for key, value in merge(
         {
-          external        = local.gwlb ? "auto" : join(local.list_separator, [for slot in local.slots : local.slot_addresses[node][slot.address] if slot.az == facts.az])
-          inside_prefixes = join(local.list_separator, var.private_cidrs)
+          external = local.gwlb ? "auto" : join(local.list_separator, [for slot in local.slots : local.slot_addresses[node][slot.address] if slot.az == facts.az])
+          standby = local.gwlb || length(local.azs) == 1 ? "none" : join(local.list_separator, [
+            for slot in local.slots :
+            join(local.word_separator, concat(["${local.slot_addresses[node][slot.address]} for"], var.azs[slot.az].private_cidrs)) if slot.az != facts.az
+          ])
+          inside_prefixes = join(local.list_separator, local.private_cidrs)
           no_nat          = length(var.no_nat_cidrs) == 0 ? "auto" : join(local.list_separator, var.no_nat_cidrs)
           host_ports      = local.host_ports
           max_flows       = tostring(var.max_flows)
@@ -43,6 +59,9 @@ locals {
           talkers_logs       = aws_cloudwatch_log_group.node["talkers"].name
           imds               = "on"
         },
+        local.fleet_conf,
+        # A node that its group ends hands over first, and then tells the group to go on.
+        local.failover ? { ha_node = node, ha_group = "${var.name}-${node}", ha_lifecycle_hook = "terminate" } : {},
         var.agent_settings,
       ) : "${key} = ${value}"],
       [""],
@@ -133,6 +152,25 @@ resource "aws_launch_template" "node" {
   }
 
   tags = local.tags
+
+  lifecycle {
+    precondition {
+      condition     = !local.failover || length(local.nodes) <= 8
+      error_message = "At most eight nodes can take over from each other: leave out zones, or standby_nodes."
+    }
+    precondition {
+      condition     = local.gwlb || length(local.slots) <= 64
+      error_message = "A node can have at most 64 addresses for flows: lower eips_per_az."
+    }
+    precondition {
+      condition     = !local.failover || length(local.failover_tables) > 0
+      error_message = "azs has no route tables at all: nothing would lead to the node that takes over."
+    }
+    precondition {
+      condition     = length(local.natxdp_conf[each.key]) + length(local.natxdpd_conf[each.key]) < 14000
+      error_message = "The configuration of a node is larger than the 16 KiB that EC2 takes: name fewer ranges in private_cidrs and no_nat_cidrs, or lower eips_per_az."
+    }
+  }
 }
 
 resource "aws_autoscaling_group" "node" {
@@ -256,6 +294,10 @@ resource "aws_autoscaling_group" "node" {
       propagate_at_launch = false
     }
   }
+
+  # The routes first: nodes keep them where they belong, and would make a route that is
+  # not there. Until an instance has the interface there is nobody at its end.
+  depends_on = [aws_route.default]
 
   lifecycle {
     # Scaling policies decide it.

@@ -11,7 +11,7 @@ resource "aws_security_group" "node" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "private" {
-  for_each = local.gwlb ? toset([]) : toset(var.private_cidrs)
+  for_each = local.gwlb ? toset([]) : toset(local.private_cidrs)
 
   security_group_id = aws_security_group.node.id
   description       = "Private hosts, to be translated"
@@ -20,15 +20,19 @@ resource "aws_vpc_security_group_ingress_rule" "private" {
   tags              = local.tags
 }
 
+# Without the echo, a node whose agent alone has died would be taken for dead.
 resource "aws_vpc_security_group_ingress_rule" "peer" {
-  for_each = toset(["tcp", "udp"])
+  for_each = local.peers ? {
+    agent = { what = "Heartbeats and replication of flows", protocol = "udp", from = var.peer_port, to = var.peer_port }
+    echo  = { what = "Echo, which tells a dead node from a dead agent", protocol = "icmp", from = -1, to = -1 }
+  } : {}
 
   security_group_id            = aws_security_group.node.id
-  description                  = "Heartbeats and replication of flows"
+  description                  = each.value.what
   referenced_security_group_id = aws_security_group.node.id
-  ip_protocol                  = each.value
-  from_port                    = var.peer_port
-  to_port                      = var.peer_port
+  ip_protocol                  = each.value.protocol
+  from_port                    = each.value.from
+  to_port                      = each.value.to
   tags                         = local.tags
 }
 

@@ -33,11 +33,12 @@ variable "vpc_id" {
 }
 
 variable "azs" {
-  description = "By availability zone: the public subnet of its node (its range is looked up if it is not given), and the route tables of its private subnets."
+  description = "By availability zone: the public subnet of its node (its range is looked up if it is not given), the route tables of its private subnets, and the address ranges of the hosts that use these. Hosts of a range keep their public address when another node takes over their zone."
   type = map(object({
     public_subnet_id   = string
     public_subnet_cidr = optional(string)
     route_table_ids    = list(string)
+    private_cidrs      = optional(list(string), [])
   }))
 
   validation {
@@ -57,13 +58,29 @@ variable "azs" {
     error_message = "route_table_ids in azs must be ids of route tables, rtb-…"
   }
   validation {
+    condition     = length(var.azs) == 1 || var.mode == "gwlb" || alltrue([for az in values(var.azs) : length(az.private_cidrs) > 0])
+    error_message = "Name in private_cidrs of each zone of azs the ranges of the hosts that use its route tables: a node that takes the zone over has to know whose public addresses it has."
+  }
+  validation {
+    condition     = alltrue([for az in values(var.azs) : length(az.private_cidrs) <= 10]) && length(flatten([for az in values(var.azs) : az.private_cidrs])) <= 64
+    error_message = "private_cidrs in azs may have ten ranges in a zone, and 64 in all: take larger ones."
+  }
+  validation {
+    condition     = alltrue(flatten([for az in values(var.azs) : [for cidr in az.private_cidrs : can(cidrnetmask(cidr)) && try(tonumber(split("/", cidr)[1]) >= 8 && cidrhost(cidr, 0) == split("/", cidr)[0], false)]]))
+    error_message = "private_cidrs in azs must be IPv4 ranges such as 10.0.16.0/20, /8 or narrower, and name the first address of the range."
+  }
+  validation {
+    condition     = length(distinct(flatten([for az in values(var.azs) : az.private_cidrs]))) == length(flatten([for az in values(var.azs) : az.private_cidrs]))
+    error_message = "A range of private_cidrs in azs can be of one zone only: the hosts of a zone have the public addresses of that zone."
+  }
+  validation {
     condition     = length(distinct(flatten([for az in values(var.azs) : az.route_table_ids]))) == length(flatten([for az in values(var.azs) : az.route_table_ids]))
     error_message = "A route table can have one default route: name each in one availability zone of azs only."
   }
 }
 
 variable "private_cidrs" {
-  description = "Address ranges whose hosts use the NAT; the only ones that its security group lets in."
+  description = "Address ranges whose hosts use the NAT, beside those of azs; the only ones that its security group lets in."
   type        = list(string)
 
   validation {
@@ -242,6 +259,21 @@ variable "manage_routes" {
   default     = true
 }
 
+variable "failover_route_tables" {
+  description = "With manage_routes = false: those route tables of azs whose default route leads to the nodes already, and which these therefore move when they take over from each other. Empty: nobody takes over."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = length(var.failover_route_tables) == 0 || !var.manage_routes
+    error_message = "failover_route_tables goes with manage_routes = false only: otherwise the nodes move the routes of all route tables of azs."
+  }
+  validation {
+    condition     = length(setsubtract(var.failover_route_tables, flatten([for az in values(var.azs) : az.route_table_ids]))) == 0
+    error_message = "failover_route_tables must be route tables of azs."
+  }
+}
+
 variable "launch_hook" {
   description = "Hold a new node until asg-lifecycle-handler (module lambda) has proven it. Required in gwlb mode, where that function switches the source/destination check off."
   type        = bool
@@ -320,8 +352,8 @@ variable "settings" {
   default     = {}
 
   validation {
-    condition     = length(setintersection(keys(var.settings), ["external", "inside_prefixes", "no_nat", "host_ports", "max_flows", "profile"])) == 0
-    error_message = "settings must not hold external, inside_prefixes, no_nat, host_ports, max_flows or profile: they have variables of their own."
+    condition     = length(setintersection(keys(var.settings), ["external", "standby", "inside_prefixes", "no_nat", "host_ports", "max_flows", "profile"])) == 0
+    error_message = "settings must not hold external, standby, inside_prefixes, no_nat, host_ports, max_flows or profile: they have variables of their own."
   }
 }
 
@@ -366,7 +398,12 @@ variable "tags" {
 }
 
 variable "agent_settings" {
-  description = "Further keys of natxdpd.conf, such as { cloudwatch_metrics = \"extended\" }."
+  description = "Further keys of natxdpd.conf, such as { cloudwatch_metrics = \"extended\" } or { ha_failback = \"off\" }."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = length(setintersection(keys(var.agent_settings), ["ha_node", "ha_nodes", "ha_mode", "ha_routes", "ha_addresses", "ha_lease_table", "ha_key_parameter", "ha_key_file", "ha_group", "ha_lifecycle_hook"])) == 0
+    error_message = "agent_settings must not say who the fleet is: this module writes ha_node, ha_nodes, ha_mode, ha_routes, ha_addresses, ha_lease_table, ha_key_parameter, ha_group and ha_lifecycle_hook."
+  }
 }

@@ -17,6 +17,7 @@ output "azs" {
       public_subnet_id   = aws_subnet.public[az].id
       public_subnet_cidr = local.subnets[az].public
       route_table_ids    = [aws_route_table.private[az].id]
+      private_cidrs      = [local.subnets[az].private]
     }
   }
 }

@@ -14,8 +14,8 @@ variables {
   ami_id        = "ami-0123456789abcdef0"
   private_cidrs = ["10.0.0.0/16"]
   azs = {
-    eu-west-1a = { public_subnet_id = "subnet-0aaaaaaaaaaaaaaa1", public_subnet_cidr = "10.0.0.0/24", route_table_ids = ["rtb-0aaaaaaaaaaaaaaa1", "rtb-0aaaaaaaaaaaaaaa2"] }
-    eu-west-1b = { public_subnet_id = "subnet-0bbbbbbbbbbbbbbb1", public_subnet_cidr = "10.0.1.0/24", route_table_ids = ["rtb-0bbbbbbbbbbbbbbb1"] }
+    eu-west-1a = { public_subnet_id = "subnet-0aaaaaaaaaaaaaaa1", public_subnet_cidr = "10.0.0.0/24", route_table_ids = ["rtb-0aaaaaaaaaaaaaaa1", "rtb-0aaaaaaaaaaaaaaa2"], private_cidrs = ["10.0.16.0/20"] }
+    eu-west-1b = { public_subnet_id = "subnet-0bbbbbbbbbbbbbbb1", public_subnet_cidr = "10.0.1.0/24", route_table_ids = ["rtb-0bbbbbbbbbbbbbbb1"], private_cidrs = ["10.0.32.0/20"] }
   }
 }
 
@@ -25,14 +25,14 @@ run "nodes_may_do_exactly_this_in_eip_mode" {
     condition = { for s in jsondecode(aws_iam_role_policy.node.policy).Statement : s.Sid => toset(flatten([s.Action])) if s.Sid != "BeManaged" } == {
       PublishMetrics           = toset(["cloudwatch:PutMetricData"])
       WriteLogs                = toset(["logs:CreateLogStream", "logs:PutLogEvents"])
-      LookAround               = toset(["ec2:DescribeInstances", "ec2:DescribeInstanceStatus"])
-      EndLifecycleHooks        = toset(["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"])
+      LookAround               = toset(["ec2:DescribeInstances"])
+      EndLifecycleHooks        = toset(["autoscaling:CompleteLifecycleAction"])
       ReadParameters           = toset(["ssm:GetParameter"])
       FetchForSystemsManager   = toset(["s3:GetObject"])
-      LookAtRoutesAndAddresses = toset(["ec2:DescribeAddresses", "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables"])
-      MoveRoutes               = toset(["ec2:ReplaceRoute"])
+      LookAtRoutesAndAddresses = toset(["ec2:DescribeAddresses", "ec2:DescribeRouteTables"])
+      MoveRoutes               = toset(["ec2:CreateRoute", "ec2:ReplaceRoute"])
       MoveAddresses            = toset(["ec2:AssociateAddress"])
-      HoldLeases               = toset(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"])
+      HoldLeases               = toset(["dynamodb:GetItem", "dynamodb:UpdateItem"])
     }
     error_message = "The actions of the nodes' role are not those that are listed here."
   }
@@ -69,17 +69,13 @@ run "only_what_has_no_resources_is_open" {
 
   assert {
     condition = toset([for s in jsondecode(aws_iam_role_policy.node.policy).Statement : s.Sid if contains(flatten([s.Resource]), "*")]) == toset([
-      "PublishMetrics", "LookAround", "LookAtRoutesAndAddresses", "BeManaged", "SeeTargetHealth",
+      "PublishMetrics", "LookAround", "LookAtRoutesAndAddresses", "BeManaged",
     ])
     error_message = "A statement of the nodes' role is for all resources and should not be."
   }
   assert {
     condition     = alltrue([for s in jsondecode(aws_iam_role_policy.node.policy).Statement : alltrue([for action in flatten([s.Action]) : !strcontains(action, "*")])])
     error_message = "Actions have to be named one by one."
-  }
-  assert {
-    condition     = flatten([for s in jsondecode(aws_iam_role_policy.node.policy).Statement : s.Resource if s.Sid == "WeighTargets"]) == [aws_lb_listener.fleet[0].arn]
-    error_message = "Nodes may weigh the zones of their own listener only."
   }
 }
 
@@ -93,9 +89,42 @@ run "behind_gwlb_nodes_move_nothing" {
 
   assert {
     condition = toset([for s in jsondecode(aws_iam_role_policy.node.policy).Statement : s.Sid]) == toset([
-      "PublishMetrics", "WriteLogs", "LookAround", "EndLifecycleHooks", "ReadParameters", "FetchForSystemsManager", "BeManaged", "SeeTargetHealth",
+      "PublishMetrics", "WriteLogs", "ReadParameters", "FetchForSystemsManager", "BeManaged",
     ])
     error_message = "In gwlb mode nodes have no routes and addresses to move."
+  }
+}
+
+run "routes_that_are_not_theirs_are_not_touched" {
+  variables {
+    manage_routes         = false
+    failover_route_tables = ["rtb-0bbbbbbbbbbbbbbb1"]
+  }
+
+  assert {
+    condition     = flatten([for s in jsondecode(aws_iam_role_policy.node.policy).Statement : s.Resource if s.Sid == "MoveRoutes"]) == ["arn:aws:ec2:eu-west-1:123456789012:route-table/rtb-0bbbbbbbbbbbbbbb1"]
+    error_message = "Nodes may move the routes that they are told of, and no others."
+  }
+  assert {
+    condition     = strcontains(base64decode(aws_launch_template.node["eu-west-1a"].user_data), "ha_routes = eu-west-1b rtb-0bbbbbbbbbbbbbbb1 0.0.0.0/0\n") && !strcontains(base64decode(aws_launch_template.node["eu-west-1a"].user_data), "rtb-0aaaaaaaaaaaaaaa1")
+    error_message = "The agents know the routes that they may move, and no others."
+  }
+}
+
+run "before_a_route_is_moved_nobody_takes_over" {
+  variables {
+    manage_routes = false
+  }
+
+  assert {
+    condition = toset([for s in jsondecode(aws_iam_role_policy.node.policy).Statement : s.Sid]) == toset([
+      "PublishMetrics", "WriteLogs", "ReadParameters", "FetchForSystemsManager", "BeManaged",
+    ])
+    error_message = "Nodes that take over nothing need no rights for it."
+  }
+  assert {
+    condition     = !strcontains(base64decode(aws_launch_template.node["eu-west-1a"].user_data), "ha_")
+    error_message = "Without routes of their own the agents have no peers."
   }
 }
 

@@ -14,8 +14,8 @@ variables {
   ami_id        = "ami-0123456789abcdef0"
   private_cidrs = ["10.0.0.0/16"]
   azs = {
-    eu-west-1a = { public_subnet_id = "subnet-0aaaaaaaaaaaaaaa1", public_subnet_cidr = "10.0.0.0/24", route_table_ids = ["rtb-0aaaaaaaaaaaaaaa1", "rtb-0aaaaaaaaaaaaaaa2"] }
-    eu-west-1b = { public_subnet_id = "subnet-0bbbbbbbbbbbbbbb1", public_subnet_cidr = "10.0.1.0/24", route_table_ids = ["rtb-0bbbbbbbbbbbbbbb1"] }
+    eu-west-1a = { public_subnet_id = "subnet-0aaaaaaaaaaaaaaa1", public_subnet_cidr = "10.0.0.0/24", route_table_ids = ["rtb-0aaaaaaaaaaaaaaa1", "rtb-0aaaaaaaaaaaaaaa2"], private_cidrs = ["10.0.16.0/20"] }
+    eu-west-1b = { public_subnet_id = "subnet-0bbbbbbbbbbbbbbb1", public_subnet_cidr = "10.0.1.0/24", route_table_ids = ["rtb-0bbbbbbbbbbbbbbb1"], private_cidrs = ["10.0.32.0/20"] }
   }
 }
 
@@ -95,12 +95,69 @@ run "a_route_table_in_two_zones" {
 
   variables {
     azs = {
-      eu-west-1a = { public_subnet_id = "subnet-1", route_table_ids = ["rtb-1"] }
-      eu-west-1b = { public_subnet_id = "subnet-2", route_table_ids = ["rtb-1"] }
+      eu-west-1a = { public_subnet_id = "subnet-1", route_table_ids = ["rtb-1"], private_cidrs = ["10.0.16.0/20"] }
+      eu-west-1b = { public_subnet_id = "subnet-2", route_table_ids = ["rtb-1"], private_cidrs = ["10.0.32.0/20"] }
     }
   }
 
   expect_failures = [var.azs]
+}
+
+run "a_zone_whose_hosts_nobody_knows" {
+  command = plan
+
+  variables {
+    azs = {
+      eu-west-1a = { public_subnet_id = "subnet-1", route_table_ids = ["rtb-1"], private_cidrs = ["10.0.16.0/20"] }
+      eu-west-1b = { public_subnet_id = "subnet-2", route_table_ids = ["rtb-2"] }
+    }
+  }
+
+  expect_failures = [var.azs]
+}
+
+run "a_range_in_two_zones" {
+  command = plan
+
+  variables {
+    azs = {
+      eu-west-1a = { public_subnet_id = "subnet-1", route_table_ids = ["rtb-1"], private_cidrs = ["10.0.16.0/20"] }
+      eu-west-1b = { public_subnet_id = "subnet-2", route_table_ids = ["rtb-2"], private_cidrs = ["10.0.16.0/20"] }
+    }
+  }
+
+  expect_failures = [var.azs]
+}
+
+run "a_range_of_a_zone_that_is_none" {
+  command = plan
+
+  variables {
+    azs = { eu-west-1a = { public_subnet_id = "subnet-1", route_table_ids = ["rtb-1"], private_cidrs = ["10.0.17.0/20"] } }
+  }
+
+  expect_failures = [var.azs]
+}
+
+run "failover_of_a_table_of_somebody_else" {
+  command = plan
+
+  variables {
+    manage_routes         = false
+    failover_route_tables = ["rtb-0cccccccccccccccc"]
+  }
+
+  expect_failures = [var.failover_route_tables]
+}
+
+run "another_fleet_in_agent_settings" {
+  command = plan
+
+  variables {
+    agent_settings = { ha_node = "other" }
+  }
+
+  expect_failures = [var.agent_settings]
 }
 
 run "ranges_that_are_none" {

@@ -14,8 +14,8 @@ variables {
   ami_id        = "ami-0123456789abcdef0"
   private_cidrs = ["10.0.0.0/16"]
   azs = {
-    eu-west-1a = { public_subnet_id = "subnet-0aaaaaaaaaaaaaaa1", public_subnet_cidr = "10.0.0.0/24", route_table_ids = ["rtb-0aaaaaaaaaaaaaaa1", "rtb-0aaaaaaaaaaaaaaa2"] }
-    eu-west-1b = { public_subnet_id = "subnet-0bbbbbbbbbbbbbbb1", public_subnet_cidr = "10.0.1.0/24", route_table_ids = ["rtb-0bbbbbbbbbbbbbbb1"] }
+    eu-west-1a = { public_subnet_id = "subnet-0aaaaaaaaaaaaaaa1", public_subnet_cidr = "10.0.0.0/24", route_table_ids = ["rtb-0aaaaaaaaaaaaaaa1", "rtb-0aaaaaaaaaaaaaaa2"], private_cidrs = ["10.0.16.0/20"] }
+    eu-west-1b = { public_subnet_id = "subnet-0bbbbbbbbbbbbbbb1", public_subnet_cidr = "10.0.1.0/24", route_table_ids = ["rtb-0bbbbbbbbbbbbbbb1"], private_cidrs = ["10.0.32.0/20"] }
   }
 }
 
@@ -104,6 +104,47 @@ run "nodes_are_configured_at_launch" {
   assert {
     condition     = length(base64decode(aws_launch_template.node["eu-west-1a"].user_data)) < 16384
     error_message = "user_data has to fit into 16 KiB."
+  }
+}
+
+run "nodes_know_their_fleet" {
+  variables {
+    standby_nodes = true
+    mode          = "eni"
+  }
+
+  assert {
+    condition = alltrue([
+      for line in concat(
+        ["ha_mode = eni", "ha_lease_table = egress-lease", "ha_key_parameter = /natxdp/egress/replication-key"],
+        ["ha_node = eu-west-1b-standby", "ha_group = egress-eu-west-1b-standby", "ha_lifecycle_hook = terminate"],
+        ["ha_nodes = eu-west-1a eu-west-1a ${aws_network_interface.node["eu-west-1a"].private_ip_list[0]}:9470 auto ${aws_network_interface.node["eu-west-1a"].id},"],
+        ["  eu-west-1b-standby eu-west-1b ${aws_network_interface.node["eu-west-1b-standby"].private_ip_list[0]}:9470 auto ${aws_network_interface.node["eu-west-1b-standby"].id}"],
+        ["ha_routes = eu-west-1a rtb-0aaaaaaaaaaaaaaa1 0.0.0.0/0,", "  eu-west-1a rtb-0aaaaaaaaaaaaaaa2 0.0.0.0/0,", "  eu-west-1b rtb-0bbbbbbbbbbbbbbb1 0.0.0.0/0"],
+        ["ha_addresses = eu-west-1a ${aws_eip.flows["eu-west-1a/0"].id}", "  eu-west-1a=${output.slots["eu-west-1a/0"].addresses["eu-west-1a"]}"],
+      ) :
+      contains(split("\n", yamldecode(base64decode(aws_launch_template.node["eu-west-1b-standby"].user_data)).write_files[1].content), line)
+    ])
+    error_message = "natxdpd.conf lacks what a node has to know of its peers."
+  }
+  assert {
+    condition     = strcontains(yamldecode(base64decode(aws_launch_template.node["eu-west-1a"].user_data)).write_files[0].content, "\nstandby = ${output.slots["eu-west-1b/0"].addresses["eu-west-1a"]} for\n  10.0.32.0/20\n")
+    error_message = "natxdp.conf names the addresses of the other zone, and whose they are."
+  }
+  assert {
+    condition     = toset([for rule in aws_vpc_security_group_ingress_rule.peer : "${rule.ip_protocol} ${rule.from_port}"]) == toset(["udp 9470", "icmp -1"]) && alltrue([for rule in aws_vpc_security_group_ingress_rule.peer : rule.referenced_security_group_id == aws_security_group.node.id])
+    error_message = "Nodes reach each other's agents, and echo each other; nobody else does."
+  }
+}
+
+run "one_node_has_no_peers" {
+  variables {
+    azs = { eu-west-1a = { public_subnet_id = "subnet-0aaaaaaaaaaaaaaa1", public_subnet_cidr = "10.0.0.0/24", route_table_ids = ["rtb-0aaaaaaaaaaaaaaa1"] } }
+  }
+
+  assert {
+    condition     = !strcontains(base64decode(aws_launch_template.node["eu-west-1a"].user_data), "ha_") && length(aws_vpc_security_group_ingress_rule.peer) == 0
+    error_message = "One node has nobody to fail over to."
   }
 }
 

@@ -94,7 +94,7 @@ run "everything_is_tagged" {
 
 run "what_module_nat_gets" {
   assert {
-    condition     = output.azs["eu-west-1b"] == { public_subnet_id = aws_subnet.public["eu-west-1b"].id, public_subnet_cidr = "10.0.241.0/24", route_table_ids = [aws_route_table.private["eu-west-1b"].id] }
+    condition     = output.azs["eu-west-1b"] == { public_subnet_id = aws_subnet.public["eu-west-1b"].id, public_subnet_cidr = "10.0.241.0/24", route_table_ids = [aws_route_table.private["eu-west-1b"].id], private_cidrs = ["10.0.16.0/20"] }
     error_message = "azs is not what module nat takes."
   }
 }
