@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * established --pin-dir DIR --iface IFACE --flows N --proto udp|tcp [--packets N]
- * [--rounds N] [--yardsticks 0|1]: what a packet of an established flow costs
- * over an empty program (BPF_PROG_TEST_RUN), in the shipped program and in the
- * yardsticks. They take turns, round by round, so that what the machine does
+ * [--rounds N] [--yardsticks 0|1]
+ * [--gwlb-pin-dir DIR --gwlb-iface IFACE --gwlb-lb ADDR --gwlb-own ADDR]: what a packet of an established flow costs
+ * over an empty program (BPF_PROG_TEST_RUN), in the shipped program, in the
+ * yardsticks, and in the shipped program of mode gwlb, where the packet comes and goes in GENEVE.
+ * They take turns, round by round, so that what the machine does
  * meanwhile hits all of them.
  */
 #include <errno.h>
@@ -63,6 +65,7 @@ static void set_draws(struct plan *plan, int inbound, enum order order)
 	for (unsigned int i = plan->count; i-- > 0;) {
 		struct subject *s = &plan->subjects[i];
 
+		subject_side(s, inbound);
 		for (uint32_t n = 0; n < DRAWS; n++)
 			s->draws[n] = inbound ? plan->answers[i][first[n].flow] : first[n];
 		subject_range(s, 0, 0, DRAWS);
@@ -107,6 +110,12 @@ int main(int argc, char **argv)
 	plan.count = subjects_open(plan.subjects, option_text(argc, argv, "--pin-dir", ""),
 				   option_text(argc, argv, "--iface", ""),
 				   option_number(argc, argv, "--yardsticks", 1), DRAWS);
+	if (*option_text(argc, argv, "--gwlb-pin-dir", ""))
+		subject_open_gwlb(&plan.subjects[plan.count++],
+				  option_text(argc, argv, "--gwlb-pin-dir", ""),
+				  option_text(argc, argv, "--gwlb-iface", ""),
+				  option_text(argc, argv, "--gwlb-lb", ""),
+				  option_text(argc, argv, "--gwlb-own", ""), DRAWS);
 	plan.flows = calloc(plan.flow_count, sizeof(*plan.flows));
 	for (unsigned int i = 0; i < plan.count; i++)
 		plan.answers[i] = calloc(plan.flow_count, sizeof(*plan.answers[i]));

@@ -84,6 +84,22 @@ class Box:
                     "--external", f"{EXTERNAL}:1024-65535", "--host-ports", "none",
                     "--tcp-midstream", "adopt", "--no-watch", *options, cpu=cpu)  # fmt: skip
 
+    def add_gwlb(self, max_flows: int) -> list[object]:
+        """Another natxdp beside, in mode gwlb. Returns what `established` is told of it."""
+        ends, pin_dir = self.lab["ends"], self.pin_dir.with_name(f"{self.pin_dir.name}-gwlb")
+        self.cable("gw0", "10.0.9.1/30", "02:00:00:00:09:02", ends, "g-gwlb", "02:00:00:00:09:01")
+        self.ns.ip("neigh add 10.0.9.2 lladdr 02:00:00:00:09:01 dev gw0 nud permanent")
+        # the one-armed NAT asks no route
+        self.ns.ip("route replace default via 10.0.9.2")
+        pinned = ["--pin-dir", pin_dir]
+        self.lab.stack.callback(self.ns.run, NATXDP, "unload", "--all", *pinned, check=False)
+        self.ns.run(NATXDP, "load", "gw0", "--mode", "gwlb", "--gwlb-sources", "10.0.9.2/32",
+                    "--max-flows", max_flows, "--external", "10.0.9.1:1024-65535",
+                    "--host-ports", "none", "--tcp-midstream", "adopt", "--no-watch",
+                    "--udp-timeout", LONG, "--tcp-opening-timeout", LONG, *pinned)  # fmt: skip
+        return ["--gwlb-pin-dir", pin_dir, "--gwlb-iface", "gw0", "--gwlb-lb", "10.0.9.2",
+                "--gwlb-own", "10.0.9.1"]  # fmt: skip
+
     def natxdp(self, *arguments: object, check: bool = True, cpu: int | None = None):
         pinned = ["taskset", "-c", str(cpu)] if cpu is not None else []
         return self.ns.run(

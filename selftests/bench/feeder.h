@@ -7,6 +7,9 @@
 
 enum { BENCH_CPUS_MAX = 64 };
 
+/* Ethernet, IPv4, UDP and GENEVE before a packet that comes from a load balancer. */
+enum { FEEDER_OUTER = 14 + 68 };
+
 /* What a packet carries, and the number of its flow. */
 struct tuple {
 	__be32 saddr;

@@ -37,7 +37,8 @@ def established_series(results: dict) -> dict[str, dict[int, float]]:
             for row in rows:
                 if (row["direction"], row["order"], row["proto"]) != ("out", "uniform", "udp"):
                     continue
-                for name, rounds in row["ns"].items():
+                for name in YARD_NAMES.keys() & row["ns"].keys():
+                    rounds = row["ns"][name]
                     series[name].setdefault(row["flows"], median(rounds))
     return series
 

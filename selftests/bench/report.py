@@ -49,9 +49,14 @@ def established_table(results: dict, kind: str = "established") -> str:
             cells += [spread(rounds) for rounds in row["ns"].values()]
             if "hash" in names:
                 cells.append(number(ratio(row["ns"]["natxdp"], row["ns"]["hash"]), 2))
+            if "gwlb" in names:
+                cells.append(number(ratio(row["ns"]["gwlb"], row["ns"]["natxdp"]), 2))
             rows.append(cells)
     head = ["flows", "proto", "way", "order", *names]
-    return table(head + (["natxdp / hash"] if "hash" in names else []), rows)
+    ratios = (["natxdp / hash"] if "hash" in names else []) + (
+        ["gwlb / natxdp"] if "gwlb" in names else []
+    )
+    return table(head + ratios, rows)
 
 
 def path_table(results: dict, kind: str) -> str:

@@ -50,10 +50,11 @@ def established(amount: Amount, flows: int, yardsticks: int = 1) -> list[dict]:
     for proto in ("udp", "tcp"):
         with Lab() as lab:
             box = single(lab, max(flows, ROOM))
+            gwlb = box.add_gwlb(max(flows, ROOM)) if yardsticks else []
             rows += bench(
                 box.ns, "established", *box.program_arguments(), "--flows", flows, "--proto", proto,
                 "--packets", amount.packets, "--rounds", amount.rounds,
-                "--yardsticks", yardsticks,
+                "--yardsticks", yardsticks, *gwlb,
             )  # fmt: skip
     return rows
 

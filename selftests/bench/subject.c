@@ -3,7 +3,10 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
+#include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +14,7 @@
 
 #include <natxdp/config.h>
 #include <natxdp/reasons.h>
+#include <natxdp/tunnel.h>
 
 #include "bench.h"
 #include "feeder.skel.h"
@@ -127,7 +131,7 @@ static void load_feeder(struct subject *s, uint32_t draws)
 unsigned int subjects_open(struct subject subjects[SUBJECTS_MAX], const char *pin_dir,
 			   const char *iface, int yardsticks, uint32_t draws)
 {
-	unsigned int count = yardsticks ? SUBJECTS_MAX : 1;
+	unsigned int count = yardsticks ? 3 : 1;
 
 	memset(subjects, 0, SUBJECTS_MAX * sizeof(*subjects));
 	subjects[0].name = "natxdp";
@@ -140,6 +144,58 @@ unsigned int subjects_open(struct subject subjects[SUBJECTS_MAX], const char *pi
 	for (unsigned int i = 0; i < count; i++)
 		load_feeder(&subjects[i], draws);
 	return count;
+}
+
+static uint16_t checksum(const uint8_t *byte, int count)
+{
+	uint32_t sum = 0;
+
+	for (int i = 0; i < count; i += 2)
+		sum += byte[i] << 8 | byte[i + 1];
+	sum = (sum & 0xffff) + (sum >> 16);
+	return htons(~(sum + (sum >> 16)));
+}
+
+/* Around a packet of FRAME_SIZE bytes with Ethernet. */
+static void make_outer(struct subject *s, const char *lb, const char *own)
+{
+	static const uint8_t geneve[] = {
+		8, 0, 8, 0, 0, 0, 1, 0, 1, 8, 1, 2, 0, 0, 0, 0, 0, 0, 0, 7,
+		1, 8, 2, 2, 0, 0, 0, 0, 0, 0, 0, 9, 1, 8, 3, 1, 0, 0, 0, 5,
+	};
+	struct iphdr ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP };
+	const int eth = 14, inner = FRAME_SIZE - eth;
+
+	ip.tot_len = htons(FEEDER_OUTER - eth + inner);
+	inet_pton(AF_INET, lb, &ip.saddr);
+	inet_pton(AF_INET, own, &ip.daddr);
+	ip.check = checksum((void *)&ip, sizeof(ip));
+	memset(s->outer, 0, sizeof(s->outer));
+	s->outer[eth - 2] = 8;
+	memcpy(s->outer + eth, &ip, sizeof(ip));
+	s->outer[34] = 0xee;
+	s->outer[36] = NATXDP_GENEVE_PORT >> 8;
+	s->outer[37] = NATXDP_GENEVE_PORT & 255;
+	s->outer[39] = FEEDER_OUTER - eth - 20 + inner;
+	memcpy(s->outer + 42, geneve, sizeof(geneve));
+}
+
+void subject_open_gwlb(struct subject *s, const char *pin_dir, const char *iface, const char *lb,
+		       const char *own, uint32_t draws)
+{
+	s->name = "gwlb";
+	s->program = open_program(pin_dir, iface);
+	s->counters = open_map(pin_dir, "counters");
+	s->tunnel = 1;
+	s->ifindex = if_nametoindex(iface);
+	make_outer(s, lb, own);
+	load_feeder(s, draws);
+	memcpy(s->feeder->bss->outer, s->outer, sizeof(s->outer));
+}
+
+void subject_side(struct subject *s, int inbound)
+{
+	s->feeder->bss->in_tunnel = s->tunnel && !inbound;
 }
 
 void subjects_close(struct subject *subjects, unsigned int count)
@@ -163,12 +219,24 @@ void subject_protocol(struct subject *s, uint8_t proto, uint8_t tcp_flags)
 	s->feeder->bss->tcp_flags = tcp_flags;
 }
 
-static uint32_t test_run(int program, uint8_t frame[FRAME_SIZE], uint32_t repeat, uint32_t *verdict)
+/* A frame of the inside comes in the tunnel, if there is one; what comes out is as it is. */
+static uint32_t test_run(const struct subject *s, int program, uint8_t frame[FRAME_SIZE],
+			 uint32_t repeat, uint32_t *verdict)
 {
-	uint8_t out[FRAME_ROOM];
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = FRAME_SIZE,
+	uint8_t in[FRAME_ROOM] = { 0 }, out[FRAME_ROOM];
+	struct xdp_md md = { .ingress_ifindex = s->ifindex };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in, .data_size_in = FRAME_SIZE,
 		    .data_out = out, .data_size_out = sizeof(out), .repeat = repeat);
 
+	memcpy(in, frame, FRAME_SIZE);
+	if (s->tunnel) {
+		memcpy(in, s->outer, FEEDER_OUTER);
+		memcpy(in + FEEDER_OUTER, frame + 14, FRAME_SIZE - 14);
+		opts.data_size_in = FEEDER_OUTER + FRAME_SIZE - 14;
+		md.data_end = opts.data_size_in;
+		opts.ctx_in = &md;
+		opts.ctx_size_in = sizeof(md);
+	}
 	if (bpf_prog_test_run_opts(program, &opts))
 		die("test run");
 	memcpy(frame, out, FRAME_SIZE);
@@ -177,26 +245,26 @@ static uint32_t test_run(int program, uint8_t frame[FRAME_SIZE], uint32_t repeat
 	return opts.duration;
 }
 
-static double feed(struct bpf_program *program, uint32_t packets)
+static double feed(const struct subject *s, struct bpf_program *program, uint32_t packets)
 {
 	uint8_t frame[FRAME_SIZE] = { 0 };
 
-	return test_run(bpf_program__fd(program), frame, packets, NULL);
+	return test_run(s, bpf_program__fd(program), frame, packets, NULL);
 }
 
 double subject_feed(struct subject *s, uint32_t packets)
 {
-	return feed(s->feeder->progs.feed_target, packets);
+	return feed(s, s->feeder->progs.feed_target, packets);
 }
 
 double subject_feed_empty(struct subject *s, uint32_t packets)
 {
-	return feed(s->feeder->progs.feed_empty, packets);
+	return feed(s, s->feeder->progs.feed_empty, packets);
 }
 
 uint32_t subject_run(struct subject *s, uint8_t frame[FRAME_SIZE], uint32_t *verdict)
 {
-	return test_run(s->program, frame, 1, verdict);
+	return test_run(s, s->program, frame, 1, verdict);
 }
 
 static struct natxdp_counters read_counters(const struct subject *s)

@@ -13,7 +13,7 @@
 struct bpf_object;
 struct feeder_bpf;
 
-enum { SUBJECTS_MAX = 3 };
+enum { SUBJECTS_MAX = 4 };
 
 struct subject {
 	const char *name;
@@ -22,7 +22,18 @@ struct subject {
 	struct bpf_object *object;
 	struct feeder_bpf *feeder; /* feeds this subject */
 	struct tuple *draws;	   /* of the feeder */
+	/* in mode gwlb */
+	int tunnel;
+	int ifindex;
+	uint8_t outer[FEEDER_OUTER]; /* as the load balancer sends */
 };
+
+/* The NAT in mode gwlb on @iface below @pin_dir, with a load balancer @lb that sends to @own. */
+void subject_open_gwlb(struct subject *s, const char *pin_dir, const char *iface, const char *lb,
+		       const char *own, uint32_t draws);
+
+/* Do the packets come by the tunnel, or from the outside? */
+void subject_side(struct subject *s, int inbound);
 
 /*
  * The shipped program on @iface of the NAT below @pin_dir, and with
