@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from agent import PORT as AGENT_PORT
+from agent import Agent
 from box import Natxdp
 from capture import Capture
 from gwlb import SO_RCVBUFFORCE, Fleet, build, flow_key
@@ -346,3 +348,26 @@ def test_what_is_refused(fleet: Fleet) -> None:
             done = box.run("load", "eth0", "--mode", "gwlb", *options, check=False)
             assert done.returncode and word in done.stderr
         wait_until(lambda: box.run("status", check=False).returncode, "nothing is loaded")
+
+
+def test_a_health_check_tells_the_truth(fleet: Fleet) -> None:
+    """The agent proves the programs by packets in GENEVE, and answers the load balancer."""
+    with fleet.lab.scope():
+        node = Node(fleet, "10.0.0.11")
+        fleet.lab.ns["nat"] = fleet.nodes["10.0.0.11"]
+        agent = Agent(fleet.lab, pin_dir=node.box.pin_dir, http_listen=f"0.0.0.0:{AGENT_PORT}",
+                      health_probe="0.5")
+
+        def check() -> str:
+            url = f"http://10.0.0.11:{AGENT_PORT}/healthz"
+            return fleet.lab["lb"].run("curl", "-s", "-m", "5", "-o", "/dev/null", "-w",
+                                       "%{http_code}", url, check=False).stdout  # fmt: skip
+
+        wait_until(lambda: check() == "200", "healthy", PATIENCE)
+        stats = node.box.stats()
+        # the probes are taken out of what is counted
+        assert not stats["reasons"]["out_forwarded"]["packets"]
+        assert stats["tunnels"] == []
+        node.box.run("block", "add", "10.255.255.254")  # from where the probes come
+        wait_until(lambda: check() == "503", "not healthy", PATIENCE)
+        agent.kill()
