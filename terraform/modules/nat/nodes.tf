@@ -28,7 +28,9 @@ locals {
       ["# Written by Terraform at launch."],
       [for key, value in merge(
         {
-          external = local.gwlb ? "auto" : join(local.list_separator, [for slot in local.slots : local.slot_addresses[node][slot.address] if slot.az == facts.az])
+          mode         = local.gwlb ? "gwlb" : "routed"
+          gwlb_sources = join(local.list_separator, [for az in local.azs : local.subnet_cidr[az]])
+          external     = local.gwlb ? "auto" : join(local.list_separator, [for slot in local.slots : local.slot_addresses[node][slot.address] if slot.az == facts.az])
           standby = local.gwlb || length(local.azs) == 1 ? "none" : join(local.list_separator, [
             for slot in local.slots :
             join(local.word_separator, concat(["${local.slot_addresses[node][slot.address]} for"], var.azs[slot.az].private_cidrs)) if slot.az != facts.az

@@ -352,8 +352,8 @@ variable "settings" {
   default     = {}
 
   validation {
-    condition     = length(setintersection(keys(var.settings), ["external", "standby", "inside_prefixes", "no_nat", "host_ports", "max_flows", "profile"])) == 0
-    error_message = "settings must not hold external, standby, inside_prefixes, no_nat, host_ports, max_flows or profile: they have variables of their own."
+    condition     = length(setintersection(keys(var.settings), ["mode", "external", "standby", "inside_prefixes", "no_nat", "host_ports", "max_flows", "profile"])) == 0
+    error_message = "settings must not hold mode, external, standby, inside_prefixes, no_nat, host_ports, max_flows or profile: they have variables of their own."
   }
 }
 

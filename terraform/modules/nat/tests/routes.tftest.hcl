@@ -183,6 +183,13 @@ run "gwlb_routes_point_to_the_endpoint_of_their_zone" {
     condition     = toset([for rule in aws_vpc_security_group_ingress_rule.gwlb : rule.from_port]) == toset([6081, 9469])
     error_message = "The load balancer may send GENEVE and health checks, and nothing else."
   }
+  assert {
+    condition = alltrue([
+      for template in aws_launch_template.node :
+      strcontains(yamldecode(base64decode(template.user_data)).write_files[0].content, "\nmode = gwlb\n")
+    ])
+    error_message = "The nodes have to take GENEVE."
+  }
 }
 
 run "routes_can_be_left_alone" {
