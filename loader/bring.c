@@ -230,13 +230,6 @@ static int replace_in_place(struct nat *nat, const struct plan *plan,
 	return ret;
 }
 
-static int err_dispatched(struct err *err)
-{
-	return err_set(err, STATUS_STATE, EEXIST,
-		       "behind a dispatcher max_flows, and the version of the tables, cannot change "
-		       "while loaded: run 'natxdp unload' first, which ends its flows");
-}
-
 /* One that was killed as it moved the NAT to XDP has left its filters, which nothing needs. */
 static void leave_tc(const char *pin_dir)
 {
@@ -264,7 +257,6 @@ int bring_over(const struct plan *plan, const struct instance *instance, struct 
 		ret = check_drivers(nat.hook, plan, err);
 	if (!ret)
 		ret = tables_fit(plan, &nat.config) ? replace_in_place(&nat, plan, instance, err) :
-		      plan->settings->dispatcher    ? err_dispatched(err) :
 						      upgrade(plan, instance, &nat, err);
 	if (!ret && nat.hook == HOOK_XDP)
 		leave_tc(plan->settings->pin_dir);

@@ -146,7 +146,8 @@ static int attach(struct xdp_program *program, const char *iface, bool generic, 
 	/* it takes the interface for itself where the kernel has no dispatcher */
 	xdp_program__detach(program, ifindex, mode, 0);
 	return err_set(err, STATUS_KERNEL, EOPNOTSUPP,
-		       "%s: this kernel does not take the dispatcher of libxdp: load without "
+		       "%s: this kernel does not take the dispatcher of libxdp, which needs BPF "
+		       "programs of type EXT ('bpftool feature probe' tells): load without "
 		       "--dispatcher",
 		       iface);
 }

@@ -122,6 +122,37 @@ def test_reload_under_traffic(nat: Guest) -> None:
     assert nat.run("cat /tmp/long.status /tmp/long; rm /tmp/long*").output.startswith("0\n")
 
 
+def test_other_tables_under_traffic(nat: Guest) -> None:
+    """Another max_flows: the flows go over to new tables, and a program beside it stays."""
+    nat.run(f"{IN_NAT} xdp-filter load -p allow eth0")
+    assert works(nat)
+    before = {flow["external"]["port"] for flow in natxdp(nat, "flows --proto udp")}
+    dropped = natxdp(nat, "stats")["verdicts"]["drop"]["packets"]
+    nat.run(f"(ip netns exec client talk tcp {SERVER} {PORT} 20000000 >/tmp/long 2>&1; echo $? >/tmp/long.status) &")
+    nat.wait_until("[ -e /tmp/long ]")
+    nat.run(f"{LOAD} --max-flows 4096")
+    nat.wait_until("[ -s /tmp/long.status ]", 120)
+    assert nat.run("cat /tmp/long.status /tmp/long; rm /tmp/long*").output.startswith("0\n")
+    assert natxdp(nat, "status")["flows"]["max"] == 4096
+    assert {flow["external"]["port"] for flow in natxdp(nat, "flows --proto udp")} == before
+    assert natxdp(nat, "stats")["verdicts"]["drop"]["packets"] == dropped
+    assert programs(nat) == {"eth0": ["xdpfilt_alw_all", "natxdp_outside"], "eth1": ["natxdp_inside"]}
+    assert works(nat)
+
+
+def test_killed_while_it_changes_tables(nat: Guest) -> None:
+    """At any moment the old tables or the new ones work, and the next load leaves nothing."""
+    for number, tenths in enumerate(range(25, 80, 20)):
+        load = f"{LOAD} --max-flows {(4096, 8192)[number % 2]}"
+        nat.run(f"busybox timeout -s KILL {tenths // 10}.{tenths % 10} {load}", check=False)
+        assert natxdp(nat, "status")["active"] is True
+        assert works(nat)
+    nat.run(f"{LOAD} --max-flows 4096")
+    assert programs(nat) == OURS
+    assert nat.run("ls /sys/fs/bpf/natxdp").output.split() == ["flows", "insert", "links", "maps"]
+    assert works(nat)
+
+
 def test_killed_while_it_reloads(nat: Guest) -> None:
     """At any moment: the old one or the new one works, and the next reload leaves one of each."""
     for tenths in range(10, 50, 13):
