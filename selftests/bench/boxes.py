@@ -34,21 +34,25 @@ def bench(ns: Namespace | None, program: str, *arguments: object, timeout: float
 
 
 class Box:
-    """One NAT. kind: natxdp, bare (nothing but a redirect), nft, iptables, forward."""
+    """One NAT. kind: natxdp, bare (nothing but a redirect), nft, iptables, forward.
 
-    def __init__(self, lab: Lab, kind: str, arms: int = 2) -> None:
+    name: where there are several of a kind.
+    """
+
+    def __init__(self, lab: Lab, kind: str, arms: int = 2, name: str = "") -> None:
+        name = name or kind
         self.lab = lab
         self.kind = kind
         self.arms = arms
-        self.ns = lab.router(kind)
-        self.pin_dir = lab.pin_dir.with_name(f"{lab.pin_dir.name}-{kind}")
+        self.ns = lab.router(name)
+        self.pin_dir = lab.pin_dir.with_name(f"{lab.pin_dir.name}-{name}")
         ends = lab.ns.get("ends") or lab.host("ends")
-        self.cable("in0", "10.0.0.1/30", INSIDE, ends, f"g-{kind}", INSIDE_END)
+        self.cable("in0", "10.0.0.1/30", INSIDE, ends, f"g-{name}", INSIDE_END)
         self.ns.ip(f"neigh add 10.0.0.2 lladdr {INSIDE_END} dev in0 nud permanent")
         self.ns.ip("route add 10.77.0.0/16 via 10.0.0.2")
         out, way = ("out0", "203.0.113.254") if arms == 2 else ("in0", "10.0.0.2")
         if arms == 2:
-            self.cable("out0", f"{EXTERNAL}/24", OUTSIDE, ends, f"s-{kind}", OUTSIDE_END)
+            self.cable("out0", f"{EXTERNAL}/24", OUTSIDE, ends, f"s-{name}", OUTSIDE_END)
             self.ns.ip(f"neigh add {way} lladdr {OUTSIDE_END} dev out0 nud permanent")
         else:
             self.ns.ip(f"addr add {EXTERNAL}/32 dev in0")

@@ -19,14 +19,15 @@ PORTS = "1024 65535"
 class SocketBox(Box):
     """A NAT between a host with clients and one with a server."""
 
-    def __init__(self, lab: Lab, kind: str) -> None:
+    def __init__(self, lab: Lab, kind: str, name: str = "") -> None:
+        name = name or kind
         self.lab = lab
         self.kind = kind
         self.arms = 2
         self.outside = "out0"
-        self.pin_dir = lab.pin_dir.with_name(f"{lab.pin_dir.name}-{kind}")
-        self.ns = lab.router(kind)
-        self.client, self.server = lab.host(f"c-{kind}"), lab.host(f"s-{kind}")
+        self.pin_dir = lab.pin_dir.with_name(f"{lab.pin_dir.name}-{name}")
+        self.ns = lab.router(name)
+        self.client, self.server = lab.host(f"c-{name}"), lab.host(f"s-{name}")
         lab.cable(self.ns, "in0", "10.77.0.1/24", self.client, "eth0")
         lab.cable(self.ns, "out0", f"{EXTERNAL}/24", self.server, "eth0")
         self.client.ip("addr add 10.77.0.11/24 dev eth0")

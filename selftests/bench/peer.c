@@ -79,9 +79,15 @@ static void attach_bare(struct peer *p, const char *netns)
 	close(there);
 }
 
+/* natxdp in the driver, however it is attached: what it sends comes as a frame. */
+static int sends_by_xdp(const char *name)
+{
+	return !strcmp(name, "natxdp") || !strcmp(name, "link") || !strcmp(name, "dispatcher");
+}
+
 void peer_open(struct peer *p, const char *name, const char *netns, uint32_t flows, uint32_t draws)
 {
-	int bare = !strcmp(name, "bare"), xdp = bare || !strcmp(name, "natxdp");
+	int bare = !strcmp(name, "bare"), xdp = bare || sends_by_xdp(name);
 
 	memset(p, 0, sizeof(*p));
 	snprintf(p->name, sizeof(p->name), "%s", name);

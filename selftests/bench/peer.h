@@ -16,7 +16,7 @@ struct path_bpf;
 enum { PEERS_MAX = 8, PEER_LINKS = 4 };
 
 struct peer {
-	char name[32];	    /* natxdp, bare, nft, iptables, forward */
+	char name[32];	    /* as selftests/bench/steps.py has them */
 	uint32_t inside;    /* the ends' interfaces: inside hosts, */
 	uint32_t outside;   /* and the rest of the world; the same if one-armed */
 	uint32_t room;	    /* for draws */

@@ -9,6 +9,10 @@ from statistics import median
 from targets import of_kind, ratio, size_of, targets
 
 
+HOOK_NAMES = ("link", "dispatcher", "tc", "generic")
+BULK_NAMES = {"tc": "natxdp at TC", "nft": "nft", "forward": "forward"}
+
+
 def table(head: list[str], rows: list[list[object]]) -> str:
     """The first columns are text as long as they are; numbers go to the right."""
     cells = [[str(cell) for cell in row] for row in rows]
@@ -34,9 +38,10 @@ def number(value: float, digits: int = 0) -> Number:
     return Number(f"{value:,.{digits}f}")
 
 
-def spread(rounds: list[float]) -> str:
+def spread(rounds: list[float], digits: int = 0) -> str:
     """The median, and between what the rounds were."""
-    return Number(f"{median(rounds):,.0f} ({min(rounds):,.0f}-{max(rounds):,.0f})")
+    least, most = (f"{end:,.{digits}f}" for end in (min(rounds), max(rounds)))
+    return Number(f"{median(rounds):,.{digits}f} ({least}-{most})")
 
 
 def established_table(results: dict, kind: str = "established") -> str:
@@ -76,6 +81,34 @@ def path_table(results: dict, kind: str) -> str:
         ["flows", "way", "order", *names, "natxdp / bare", "rate against nft"],
         rows,
     )
+
+
+def hooks_table(results: dict) -> str:
+    rows = []
+    names: list[str] = []
+    for name, result in of_kind(results, "hooks"):
+        for row in result["rows"]:
+            ns = {peer: values["ns"] for peer, values in row["peers"].items()}
+            names = [peer for peer in ("bare", *HOOK_NAMES, "nft") if peer in ns]
+            rows.append(
+                [number(size_of(name)), row["direction"], row["order"]]
+                + [number(median(ns[peer])) for peer in names]
+                + [number(ratio(ns[peer], ns["link"]), 2) for peer in names if peer != "link"]
+            )
+    head = ["flows", "way", "order", *names]
+    return table(head + [f"{peer} / link" for peer in names if peer != "link"], rows)
+
+
+def bulk_table(results: dict) -> str:
+    rows = []
+    for _, kinds in of_kind(results, "bulk"):
+        for kind, ways in kinds.items():
+            cells: list[object] = [BULK_NAMES[kind]]
+            for way in ("out", "in"):
+                cells.append(spread(ways[way], 1))
+                cells.append(number(ratio(ways[way], kinds["nft"][way]), 2))
+            rows.append(cells)
+    return table(["NAT", "Gbit/s out", "of nft's", "Gbit/s in", "of nft's"], rows)
 
 
 def new_table(results: dict) -> str:
@@ -220,7 +253,9 @@ TABLES: dict[str, tuple[str, Callable[[dict], str]]] = {
     "one-armed": ("whole path, one arm, ns a packet", lambda r: path_table(r, "one-armed")),
     "new": ("new flow, ns over an empty program", new_table),
     "new-path": ("new flow, whole path, ns", new_path_table),
+    "hooks": ("ways to attach, whole path, two arms, ns a packet", hooks_table),
     "connect": ("TCP connect and close with sockets", connect_table),
+    "bulk": ("bulk TCP with offloads", bulk_table),
     "ports": ("ports of one address to one destination", ports_table),
     "upkeep": ("expiry, dump, memory", upkeep_table),
     "sync": ("replication", sync_table),

@@ -9,11 +9,19 @@ import time
 from collections.abc import Callable
 
 from boxes import BUILD, Box, Conntrack, bench
+from bulk import bulk
 from connect import connect
 from lab import Lab, run
 from replication import copy, steady
 
 PEERS = ("bare", "natxdp", "nft", "iptables", "forward")
+# How natxdp is loaded by each way to attach it.
+HOOKS = {
+    "link": (),
+    "dispatcher": ("--dispatcher",),
+    "tc": ("--hook", "tc"),
+    "generic": ("--xdp-mode", "generic"),
+}
 SIZES = (64, 10_000, 200_000, 1_000_000)
 ROOM = 262_144  # the default of max_flows: the table does not shrink with the flows in it
 MILLION = 1_048_576
@@ -83,6 +91,28 @@ def path(amount: Amount, arms: int, flows: int) -> list[dict]:
         named = peers(lab, arms, max(flows, ROOM))
         return bench(lab["ends"], "path", "--flows", flows, "--packets", amount.path_packets(flows),
                      "--rounds", amount.rounds, *named)  # fmt: skip
+
+
+def hooks(amount: Amount, flows: int) -> dict:
+    """The same NAT by each way to attach it, and the kernel's own."""
+    refused = ""
+    with Conntrack(max(flows, ROOM)), Lab() as lab:
+        named = peers(lab, 2, max(flows, ROOM), ("bare", "nft"))
+        for name, options in HOOKS.items():
+            box = Box(lab, "natxdp", 2, name)
+            try:
+                box.start(max(flows, ROOM), *options)
+            except AssertionError as problem:
+                if name != "dispatcher":
+                    raise
+                # a kernel may refuse the type of program that libxdp needs
+                refused = str(problem).strip().splitlines()[-1]
+                continue
+            named.append(f"{name}={box.ns.path}")
+        rows = bench(lab["ends"], "path", "--flows", flows,
+                     "--packets", amount.path_packets(flows), "--rounds", amount.rounds,
+                     *named)  # fmt: skip
+    return {"rows": rows, "refused": refused}
 
 
 def fresh(amount: Amount, load: int) -> dict:
@@ -211,7 +241,10 @@ def all_steps(amount: Amount) -> dict[str, Callable[[], object]]:
         steps[f"new/{percent}"] = lambda p=percent: fresh(amount, p)
     for percent in amount.loads:
         steps[f"new-path/{percent}"] = lambda p=percent: fresh_path(amount, p)
+    for flows in amount.sizes[:2]:
+        steps[f"hooks/{flows}"] = lambda n=flows: hooks(amount, n)
     steps["connect"] = lambda: connect(amount.rounds, 1)
+    steps["bulk"] = lambda: bulk(*((1, 1) if amount.short else (5, 2)))
     steps["ports"] = lambda: ports(amount)
     steps["expiry"] = lambda: expiry(amount)
     steps["dump"] = lambda: dump(amount)

@@ -86,6 +86,13 @@ def new_targets(results: dict) -> Iterator[Target]:
         yield Target(text, ratio(row["ns"]["natxdp"], row["ns"]["hash"]), 1)
 
 
+def bulk_targets(results: dict) -> Iterator[Target]:
+    for _, kinds in of_kind(results, "bulk"):
+        least = min(ratio(kinds["tc"][way], kinds["nft"][way]) for way in ("out", "in"))
+        text = "bulk TCP at TC on a veth with offloads: rate of nft masquerade"
+        yield Target(text, least, 1, at_least=True)
+
+
 def port_targets(results: dict) -> Iterator[Target]:
     for _, result in of_kind(results, "ports"):
         rounds = result["rounds"]
@@ -111,7 +118,7 @@ def other_targets(results: dict) -> Iterator[Target]:
 def targets(results: dict) -> list[Target]:
     """Of all that was measured."""
     found = []
-    for part in (path_targets, established_targets, new_targets, port_targets, other_targets):
+    for part in (path_targets, established_targets, new_targets, bulk_targets, port_targets, other_targets):
         found += part(results)
     return found
 
@@ -131,6 +138,15 @@ def sane(results: dict) -> list[str]:
                         wrong.append(f"{name}: {peer} takes {mean(measured['ns'])} ns a packet")
                     if measured["lost"] > 0.05:
                         wrong.append(f"{name}: {peer} loses {measured['lost']:.1%}")
+    for name, result in of_kind(results, "hooks"):
+        for row in result["rows"]:
+            for peer, measured in row["peers"].items():
+                if measured["lost"] > 0.05:
+                    wrong.append(f"{name}: {peer} loses {measured['lost']:.1%}")
+    for name, kinds in of_kind(results, "bulk"):
+        for kind, ways in kinds.items():
+            if not all(rate > 0 for way in ways.values() for rate in way):
+                wrong.append(f"{name}: {kind} lets nothing through")
     for name, result in of_kind(results, "ports"):
         for r in result["rounds"]:
             if r["accepted"] != PORTS or r["accepted_late"]:
