@@ -86,16 +86,17 @@ static void ask_load_balancer(struct probe *probe)
 	job_await(job);
 }
 
-/* Nobody who was asked for anything else says a word for it: it will not answer this either. */
-static bool is_silent(const struct evidence *evidence)
+/* Not even its kernel says a word, nor does anybody say one for it: it will not answer this either. */
+static bool is_silent(const struct probe *probe, unsigned int i)
 {
-	return evidence->agent == OPINION_ILL && evidence->target == OPINION_ILL;
+	return probe->evidence[i].agent == OPINION_ILL &&
+	       probe->evidence[i].target == OPINION_ILL && !probe->page[i].refused;
 }
 
 static bool is_waited_for(const struct probe *probe)
 {
 	for (unsigned int i = 0; i < probe->fleet.count; i++) {
-		if (!probe->evidence[i].asked && !is_silent(&probe->evidence[i]))
+		if (!probe->evidence[i].asked && !is_silent(probe, i))
 			return true;
 	}
 	return false;

@@ -2,6 +2,7 @@
 #include "pages.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdio.h>
 
 static size_t ignore(char *data, size_t size, size_t count, void *ctx)
@@ -17,6 +18,7 @@ static CURL *start(CURLM *multi, struct page *page, long timeout_ms)
 
 	snprintf(page->why, sizeof(page->why), "not asked");
 	page->status = 0;
+	page->refused = false;
 	if (!curl)
 		return NULL;
 	curl_easy_setopt(curl, CURLOPT_URL, page->url);
@@ -32,11 +34,13 @@ static CURL *start(CURLM *multi, struct page *page, long timeout_ms)
 static void finish(CURL *curl, CURLcode code)
 {
 	struct page *page;
-	long status = 0;
+	long status = 0, error = 0;
 
 	curl_easy_getinfo(curl, CURLINFO_PRIVATE, &page);
+	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
 	page->status = code ? 0 : (int)status;
+	page->refused = code == CURLE_COULDNT_CONNECT && error == ECONNREFUSED;
 	snprintf(page->why, sizeof(page->why), "%s", code ? curl_easy_strerror(code) : "");
 }
 

@@ -3,11 +3,14 @@
 #ifndef NATXDP_LAMBDA_PAGES_H
 #define NATXDP_LAMBDA_PAGES_H
 
+#include <stdbool.h>
+
 enum { PAGES_MAX = 128 };
 
 struct page {
 	char url[128];
 	int status;   /* of HTTP; 0: no answer */
+	bool refused; /* by its kernel, which lives then */
 	char why[96]; /* why there was none */
 };
 
