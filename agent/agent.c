@@ -36,7 +36,8 @@ static void take_look(struct agent *agent, int64_t now)
 {
 	const struct source_files *files = &agent->source.files;
 	unsigned int attached = sampling_attached(agent);
-	bool ill = attached < files->instance.link_count || files->proof;
+	bool active = agent->source.nat.config.active;
+	bool ill = !active || attached < files->instance.link_count || files->proof;
 
 	if (!ill || health_fault(&agent->health))
 		agent->doubted_ms = 0;
@@ -47,6 +48,7 @@ static void take_look(struct agent *agent, int64_t now)
 		return;
 	}
 	agent->doubted_ms = 0;
+	agent->health.active = active;
 	agent->health.links = files->instance.link_count;
 	agent->health.attached = attached;
 	proof_take(agent, now);

@@ -83,7 +83,9 @@ static void take_health(struct agent *agent, const struct natxdp_counters *count
 	if (counters->events[NATXDP_EVENT_SWEEP_PASSES] != agent->sweep_passes)
 		agent->sweep_seen_ms = now;
 	agent->sweep_passes = counters->events[NATXDP_EVENT_SWEEP_PASSES];
-	facts->active = agent->source.nat.config.active;
+	/* tables that a load has left for others are not active: the opener will know */
+	if (agent->source.nat.config.active || !opener_ask(agent->opener))
+		facts->active = agent->source.nat.config.active;
 	facts->sweep_age_ms = now - agent->sweep_seen_ms;
 	facts->counters_age_ms = now - agent->counters_seen_ms;
 	sampling_look_at_links(agent);

@@ -360,6 +360,25 @@ int channel_add_peer(struct channel *channel, const char *address, struct err *e
 	return free_place;
 }
 
+int channel_restart(struct channel *channel, int number)
+{
+	struct peer *peer = peer_at(channel, number);
+	uint8_t mine[18], theirs[18];
+	struct session *session;
+
+	if (!peer)
+		return 0;
+	end_bytes(&channel->addr, mine);
+	end_bytes(&peer->addr, theirs);
+	session = session_new(&channel->secrets, mine, theirs);
+	if (!session)
+		return -ENOMEM;
+	session_free(peer->session);
+	peer->session = session;
+	send_hello(channel, peer);
+	return 0;
+}
+
 void channel_remove_peer(struct channel *channel, int number)
 {
 	struct peer *peer = peer_at(channel, number);

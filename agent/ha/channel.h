@@ -56,6 +56,12 @@ void channel_set_secrets(struct channel *channel, const struct secrets *secrets)
 
 /* Returns the number of the peer, 0 and upwards, or -errno with @err written. */
 int channel_add_peer(struct channel *channel, const char *address, struct err *err);
+
+/*
+ * A new session with the peer, as if this end had been started anew: both ends hear that it
+ * has begun. Until then nothing can be sent. Returns 0 or -ENOMEM, then all is as it was.
+ */
+int channel_restart(struct channel *channel, int peer);
 void channel_remove_peer(struct channel *channel, int peer);
 
 /* One user a kind, CHANNEL_HELLO excepted; NULL: nobody. */

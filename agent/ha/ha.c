@@ -92,6 +92,11 @@ void ha_let_go(struct ha *ha)
 
 int ha_follow(struct ha *ha, struct err *err)
 {
+	/* what was numbered for the replication before would only confuse this one */
+	for (unsigned int i = 0; i < ha->members.nodes; i++) {
+		if (channel_restart(ha->channel, ha->peer[i]))
+			return err_set(err, STATUS_SYSTEM, ENOMEM, "out of memory");
+	}
 	ha->replication = replication_start(ha->agent->loop, ha->channel, &ha->agent->source,
 					    &ha->members, ha->peer, err);
 	if (!ha->replication)

@@ -98,6 +98,30 @@ def test_new_connections_while_another_node_has_the_zone(fleet: Fleet) -> None:
     fleet.go_home("a")
 
 
+def test_tables_of_another_size_are_replicated_on(fleet: Fleet) -> None:
+    """Two nodes get new tables while they run, one larger and one smaller, and then one dies."""
+    fleet.may_leak = False
+    since = time.time()
+    for letter, max_flows in (("a", 200_000), ("b", 60_000)):
+        node = fleet.nodes[letter]
+        node.nat["max-flows"] = max_flows
+        node.load()
+        assert node.json("status")["flows"]["max"] == max_flows
+    fleet.wait_ready()
+    assert not trace.moves(fleet, since), fleet.explain()  # an upgrade is no failure
+    kept = [flow for flow in fleet.nodes["b"].flows("--proto", "tcp")
+            if flow["external"]["address"] == B.slot(A)]
+    assert len(kept) >= CONNECTIONS // len(fleet.clients), "b has copies of the flows of a"
+    result = scenario.run(fleet, "crash", lambda: fleet.nodes["a"].crash(), "a",
+                          traffic=fleet.traffic)
+    check(fleet, result, True)
+    for letter in "ab":
+        fleet.nodes[letter].nat["max-flows"] = 131_072
+    FAILURES["crash"].undo(fleet, "a")
+    fleet.nodes["b"].load()
+    fleet.go_home("a")
+
+
 def test_a_slow_and_throttling_api(fleet: Fleet) -> None:
     fleet.may_leak = False
     faults = fleet.cloud.standin.faults
