@@ -51,16 +51,18 @@ def put_metric_data(world, params):
 
 def statistics(data):
     """Of data as they were put, in the form that they had."""
-    values = []
+    sets = []
     for datum in data:
-        if "StatisticValues" in datum:
-            raise ApiError("InvalidParameterValue", "sets of statistics are not known here")
         counts = datum.get("Counts") or [1.0] * len(datum.get("Values", []))
-        values += [(value, count) for value, count in zip(datum.get("Values", []), counts)]
+        values = [*zip(datum.get("Values", []), counts)]
         values += [(datum["Value"], 1.0)] if "Value" in datum else []
-    return {"SampleCount": sum(count for _, count in values),
-            "Sum": sum(value * count for value, count in values),
-            "Minimum": min(value for value, _ in values), "Maximum": max(value for value, _ in values)}
+        sets += [{"SampleCount": count, "Sum": value * count, "Minimum": value, "Maximum": value}
+                 for value, count in values]
+        sets += [datum["StatisticValues"]] if "StatisticValues" in datum else []
+    return {"SampleCount": sum(one["SampleCount"] for one in sets),
+            "Sum": sum(one["Sum"] for one in sets),
+            "Minimum": min(one["Minimum"] for one in sets),
+            "Maximum": max(one["Maximum"] for one in sets)}
 
 
 def points(world, stat):
