@@ -21,6 +21,7 @@
 #include <natxdp/bring.h>
 #include <natxdp/state.h>
 
+#include "clock.bpf.h"
 #include "mapping.bpf.h"
 #include "table.bpf.h"
 

@@ -7,6 +7,7 @@
 #define NATXDP_BRING_ALL_BPF_H
 
 #include "bring.bpf.h"
+#include "clock.bpf.h"
 #include "hosts.bpf.h"
 #include "record.bpf.h"
 

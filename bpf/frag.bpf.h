@@ -10,6 +10,7 @@
 #include <natxdp/event.h>
 
 #include "bring.bpf.h"
+#include "clock.bpf.h"
 #include "open.bpf.h"
 #include "parse.bpf.h"
 #include "table.bpf.h"
@@ -124,7 +125,7 @@ __noinline int frag_find(hook_ctx *ctx, struct natxdp_key *key)
 	if (len < 0)
 		return not_opened(NATXDP_DROP_MALFORMED);
 	frag = bpf_map_lookup_elem(&frags, &fk);
-	if (!frag || ticks_now() - frag->tick > FRAG_TICKS)
+	if (!frag || (__s32)(ticks_now() - frag->tick) > FRAG_TICKS)
 		return NATXDP_SLOT_NONE;
 	if (frag_overlaps(frag, offset, len))
 		return not_opened(NATXDP_DROP_OVERLAP);

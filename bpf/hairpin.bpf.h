@@ -6,6 +6,7 @@
 #ifndef NATXDP_HAIRPIN_BPF_H
 #define NATXDP_HAIRPIN_BPF_H
 
+#include "clock.bpf.h"
 #include "open.bpf.h"
 
 /* @addr on the stack: Linux 6.1 takes no argument of a global function as a key. */

@@ -21,7 +21,8 @@ static __always_inline void host_refill(struct natxdp_host *host, __u32 rate, __
 	__u32 most = rate * HOST_TOKEN, ticks = now - host->tick;
 	__u64 tokens = most;
 
-	if (!ticks)
+	/* after an upgrade the clock may be a tick behind the one before */
+	if ((__s32)ticks <= 0)
 		return;
 	if (ticks < TICKS_PER_SECOND_Q8 / 256)
 		tokens = host->tokens + (__u64)ticks * most * 256 / TICKS_PER_SECOND_Q8;

@@ -9,6 +9,7 @@
 
 #include <natxdp/insert.h>
 
+#include "clock.bpf.h"
 #include "count.bpf.h"
 #include "hosts.bpf.h"
 #include "mapping.bpf.h"

@@ -3,6 +3,7 @@
 #ifndef NATXDP_MAPPING_NEW_BPF_H
 #define NATXDP_MAPPING_NEW_BPF_H
 
+#include "clock.bpf.h"
 #include "mapping.bpf.h"
 #include "pair.bpf.h"
 

@@ -173,10 +173,4 @@ static __always_inline struct natxdp_config *config_get(void)
 	return bpf_map_lookup_elem(&config, &zero);
 }
 
-/* The one clock of the data plane. The coarse clock is free of a TSC read. */
-static __always_inline __u32 ticks_now(void)
-{
-	return bpf_ktime_get_coarse_ns() >> NATXDP_TICK_SHIFT;
-}
-
 #endif

@@ -15,6 +15,7 @@
 
 #include <linux/if_ether.h>
 
+#include "clock.bpf.h"
 #include "count.bpf.h"
 #include "parse.bpf.h"
 #include "table.bpf.h"

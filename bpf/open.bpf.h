@@ -8,6 +8,7 @@
 #define NATXDP_OPEN_BPF_H
 
 #include "classify.bpf.h"
+#include "clock.bpf.h"
 #include "hosts.bpf.h"
 #include "mapping_new.bpf.h"
 #include "nexthop.bpf.h"

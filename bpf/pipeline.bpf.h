@@ -18,6 +18,7 @@
 
 #include "bring_all.bpf.h"
 #include "classify.bpf.h"
+#include "clock.bpf.h"
 #include "count.bpf.h"
 #include "frag.bpf.h"
 #include "hairpin.bpf.h"
@@ -396,6 +397,7 @@ int natxdp_arm(void *ctx)
 	__u32 zero = 0;
 	long err;
 
+	clock_set();
 	state = bpf_map_lookup_elem(&sweep_state, &zero);
 	if (!state)
 		return -EINVAL;

@@ -75,7 +75,7 @@ __noinline int port_map_take(__u64 destination, __u32 now)
 		return -EBUSY;
 	if (map->destination && (!other->destination || (__s32)(other->used - map->used) < 0))
 		map = other;
-	if (map->destination && now - map->used < PORT_MAP_IDLE_TICKS)
+	if (map->destination && (__s32)(now - map->used) < PORT_MAP_IDLE_TICKS)
 		return -EBUSY;
 	map->destination = 0;
 	map->full_until = 0;

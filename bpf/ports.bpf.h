@@ -15,6 +15,7 @@
 #define NATXDP_PORTS_BPF_H
 
 #include "bring.bpf.h"
+#include "clock.bpf.h"
 #include "count.bpf.h"
 #include "portmap.bpf.h"
 #include "rewrite.bpf.h"

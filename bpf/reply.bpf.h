@@ -4,6 +4,7 @@
 #define NATXDP_REPLY_BPF_H
 
 #include "bytes.bpf.h"
+#include "clock.bpf.h"
 #include "nexthop.bpf.h"
 
 enum reply_limits {

@@ -229,7 +229,7 @@ static __always_inline void sweep_pass_over(struct sweep *state, __u32 now)
 			longest = cfg->timeout[i];
 	most = longest > state->longest[0] ? longest : state->longest[0];
 	most = most > state->longest[1] ? most : state->longest[1];
-	/* the data plane's clock is coarse, and may be a tick behind this one */
+	/* the data plane's clock is coarse, and may be two ticks behind this one */
 	unseen_since = state->began - most - NATXDP_GRACE_TICKS;
 	if (state->began)
 		WRITE_ONCE(first->seen, unseen_since ? unseen_since : 1);
@@ -244,6 +244,7 @@ static int sweep_tick(void *map, int *key, struct sweep *state)
 	struct sweep_walk walk = {};
 
 	barrier_var(g);
+	clock_set();
 	walk.group = state->cursor;
 	/* not the coarse clock: a timer of a syscall program may not read that */
 	walk.now = bpf_ktime_get_ns() >> NATXDP_TICK_SHIFT;

@@ -11,6 +11,7 @@
 
 enum { TUNNEL_FLOWS = 1 };
 
+#include "clock.bpf.h"
 #include "geneve.bpf.h"
 #include "nexthop.bpf.h"
 

@@ -3,6 +3,7 @@
 
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <time.h>
 
 #include "geometry.h"
 #include "natxdp.skel.h"
@@ -36,6 +37,19 @@ static int set_geometry(struct bpf_object *object, const struct natxdp_geometry 
 	return ret;
 }
 
+/* The resolution of the coarse clock is the length of a jiffy. */
+static int set_jiffy(struct bpf_object *object)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, ".rodata.jiffy");
+	struct timespec jiffy;
+	uint64_t ns;
+
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &jiffy))
+		return -errno;
+	ns = (uint64_t)jiffy.tv_sec * 1000000000 + jiffy.tv_nsec;
+	return bpf_map__set_initial_value(map, &ns, sizeof(ns));
+}
+
 struct bpf_object *hook_open(enum hook hook, bool tunnels, const struct natxdp_geometry *geometry)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts);
@@ -62,6 +76,8 @@ struct bpf_object *hook_open(enum hook hook, bool tunnels, const struct natxdp_g
 	if (!object)
 		return NULL;
 	ret = set_geometry(object, geometry);
+	if (!ret)
+		ret = set_jiffy(object);
 	if (!ret)
 		return object;
 	bpf_object__close(object);
