@@ -18,8 +18,9 @@
 #define CLOCK_MONOTONIC 1
 
 enum sweep_pace {
-	SWEEP_INTERVAL_NS = 2000000,
-	SWEEP_TICKS_PER_PASS = 500, /* so a pass takes a second */
+	SWEEP_INTERVAL_NS = 8000000,
+	SWEEP_TICKS_PER_PASS = 125, /* so a pass takes a second */
+	SWEEP_HURRY_NS = 2000000,   /* while more is due than one tick may open */
 	/*
 	 * Buckets opened in one tick at most, so that a mass expiry does not hold
 	 * up the CPU's packets: at about 1 us each the tick stays below 0.3 ms.
@@ -253,7 +254,8 @@ static int sweep_tick(void *map, int *key, struct sweep *state)
 	count_event(NATXDP_EVENT_SWEEP_PASSES, walk.passes);
 	if (walk.passes)
 		sweep_pass_over(state, walk.now);
-	bpf_timer_start(&state->timer, SWEEP_INTERVAL_NS, 0);
+	bpf_timer_start(&state->timer,
+			walk.opened < SWEEP_BUDGET ? SWEEP_INTERVAL_NS : SWEEP_HURRY_NS, 0);
 	return 0;
 }
 
