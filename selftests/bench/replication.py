@@ -17,6 +17,7 @@ from lab import Lab, wait_until
 from nodes import Node
 
 OWNER, STANDBY = 0b01, 0b10
+FORWARDED = 10_000  # flows beside those that are copied, whose packets are timed
 
 
 def udp_flows(lab: Lab, flows: int, rate: int) -> None:
@@ -86,7 +87,7 @@ def steady(rate: int, seconds: int) -> dict:
 def forward(node: Node, rounds: int) -> float:
     """ns a packet of established flows, the median of the rounds."""
     rows = bench(node.ns, "established", "--pin-dir", node.pin_dir, "--iface", "eth0",
-                 "--flows", 10_000, "--proto", "udp", "--packets", 200_000, "--rounds", rounds,
+                 "--flows", FORWARDED, "--proto", "udp", "--packets", 200_000, "--rounds", rounds,
                  "--yardsticks", 0)  # fmt: skip
     return median(rows[0]["ns"]["natxdp"])
 
@@ -94,7 +95,7 @@ def forward(node: Node, rounds: int) -> float:
 def copy(flows: int) -> dict:
     """A peer that knows nothing yet."""
     with nodes.build(clients=0) as lab:
-        a, b = start(lab, flows + flows // 5, "2h")
+        a, b = start(lab, (flows + FORWARDED) * 6 // 5, "2h")
         a.start(OWNER, "natb")
         udp_flows(lab, flows, 100_000)
         forward(a, 1)
