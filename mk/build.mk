@@ -97,7 +97,7 @@ units: $(UNIT_PROGRAMS)
 		$(patsubst $(OUT)/selftests/%,%,$(UNIT_PROGRAMS))
 vpctools: $(TEST_SKELETONS) $(VPC_PROGRAMS) $(addprefix $(OUT)/selftests/net/,xdp_pass udp_echo)
 	@:
-benches: $(TEST_SKELETONS) $(BENCH_PROGRAMS)
+benches: $(TEST_SKELETONS) $(BENCH_PROGRAMS) $(NET_PROGRAMS)
 	@:
 
 # Intermediate files stay, so that nothing is built twice.
