@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <natxdp/config.h>
 #include <natxdp/reasons.h>
@@ -59,6 +60,44 @@ static int open_program(const char *pin_dir, const char *iface)
 	return fd;
 }
 
+/* A map of a program that is loaded, which is pinned nowhere. */
+static int map_of(int program, const char *name)
+{
+	struct bpf_prog_info info = { 0 };
+	struct bpf_map_info map;
+	__u32 size = sizeof(info), map_size, ids[64];
+	int fd;
+
+	info.map_ids = (uintptr_t)ids;
+	info.nr_map_ids = sizeof(ids) / sizeof(*ids);
+	if (bpf_obj_get_info_by_fd(program, &info, &size))
+		die("maps of the program");
+	for (unsigned int i = 0; i < info.nr_map_ids && i < sizeof(ids) / sizeof(*ids); i++) {
+		memset(&map, 0, sizeof(map));
+		map_size = sizeof(map);
+		fd = bpf_map_get_fd_by_id(ids[i]);
+		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &map, &map_size))
+			die("map %u", ids[i]);
+		if (!strcmp(map.name, name))
+			return fd;
+		close(fd);
+	}
+	errno = ENOENT;
+	die("map %s", name);
+}
+
+/* The clock is that of the NAT, which has it measured: else the yardsticks would use the slow one. */
+static void share_clock(struct bpf_object *object, int program)
+{
+	static const char *const maps[] = { ".data.clock", ".rodata.jiffy" };
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++) {
+		if (bpf_map__reuse_fd(bpf_object__find_map_by_name(object, maps[i]),
+				      map_of(program, maps[i])))
+			die("map %s of the NAT", maps[i]);
+	}
+}
+
 /* The skeleton itself is not needed any more once its object is open. */
 static struct bpf_object *open_yardstick(const char *name, const struct natxdp_geometry *geometry)
 {
@@ -80,7 +119,7 @@ static struct bpf_object *open_yardstick(const char *name, const struct natxdp_g
 }
 
 /* Maps of the shipped table that are left over have one element and cost nothing. */
-static void load_yardstick(struct subject *s, const char *name, const char *pin_dir)
+static void load_yardstick(struct subject *s, const char *name, const char *pin_dir, int nat)
 {
 	/* LRU lists are kept by CPU and run empty before the map is full */
 	uint32_t zero = 0, entries_per_flow = strcmp(name, "lru") ? 2 : 3;
@@ -99,6 +138,7 @@ static void load_yardstick(struct subject *s, const char *name, const char *pin_
 		if (!map || bpf_map__reuse_fd(map, open_map(pin_dir, settings_maps[i])))
 			die("map %s of %s", settings_maps[i], name);
 	}
+	share_clock(s->object, nat);
 	for (program = NULL; (program = bpf_object__next_program(s->object, program));)
 		bpf_program__set_autoload(program,
 					  !strcmp(bpf_program__name(program), "yardstick"));
@@ -138,8 +178,8 @@ unsigned int subjects_open(struct subject subjects[SUBJECTS_MAX], const char *pi
 	subjects[0].program = open_program(pin_dir, iface);
 	subjects[0].counters = open_map(pin_dir, "counters");
 	if (yardsticks) {
-		load_yardstick(&subjects[1], "hash", pin_dir);
-		load_yardstick(&subjects[2], "lru", pin_dir);
+		load_yardstick(&subjects[1], "hash", pin_dir, subjects[0].program);
+		load_yardstick(&subjects[2], "lru", pin_dir, subjects[0].program);
 	}
 	for (unsigned int i = 0; i < count; i++)
 		load_feeder(&subjects[i], draws);
