@@ -45,7 +45,7 @@ static int take(void *ctx, void *data, size_t size)
 	char line[RECORD_JSON_MAX];
 	size_t len;
 
-	if (size < sizeof(*record) || source_is_probe(&records->agent->source, &record->key))
+	if (size < sizeof(*record))
 		return 0;
 	records->read++;
 	if (!record_wanted(record, &records->agent->conf)) {

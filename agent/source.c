@@ -257,10 +257,3 @@ uint64_t source_standby(const struct source *source)
 	}
 	return pools;
 }
-
-bool source_is_probe(const struct source *source, const struct natxdp_key *key)
-{
-	/* whatever its tenant is, in the upper 16 bits */
-	return key->word[0] == source->probe_key.word[0] &&
-	       !((key->word[1] ^ source->probe_key.word[1]) << 16);
-}

@@ -85,7 +85,4 @@ int source_refresh(struct source *source);
 int source_set_standby(struct source *source, uint64_t pools);
 uint64_t source_standby(const struct source *source); /* as last read */
 
-/* Is it the flow of the packet that proves the data path? */
-bool source_is_probe(const struct source *source, const struct natxdp_key *key);
-
 #endif

@@ -40,6 +40,16 @@ static __always_inline int record_sampled(const struct natxdp_flow *f, __u32 sam
 	return (__u32)(h >> 32) % sample == 0;
 }
 
+/* What user space sends to prove that it is translated, by whatever tunnel. */
+static __always_inline int record_is_probe(const struct natxdp_key *key,
+					   const struct natxdp_key *probe)
+{
+	struct natxdp_key same = *probe;
+
+	same.tenant = key->tenant;
+	return key->word[0] == same.word[0] && key->word[1] == same.word[1];
+}
+
 /*
  * @key is that of @f before it was removed. No wakeup: the agent looks by
  * itself ten times a second, which costs the data plane nothing.
@@ -53,7 +63,8 @@ static __always_inline void record_write(const struct natxdp_flow *f, const stru
 	__u32 zero = 0;
 
 	a = bpf_map_lookup_elem(&agent, &zero);
-	if (!a || !(a->wanted & 1 << kind) || !record_sampled(f, a->sample))
+	if (!a || !(a->wanted & 1 << kind) || record_is_probe(key, &a->probe) ||
+	    !record_sampled(f, a->sample))
 		return;
 	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
 	if (!r) {

@@ -30,11 +30,16 @@ bool prove_is_swept(const struct nat *nat, const struct natxdp_probe_end *end)
 	       key->word[0] != end->key[0] || key->word[1] != end->key[1];
 }
 
-/* A free place for an end, after those that were swept have been counted; NULL if there is none. */
-static struct natxdp_probe_end *fold_ends(struct natxdp_probes *probes, const struct nat *nat)
+/*
+ * A free place for an end, after those that were swept have been counted; NULL if there is none.
+ * @left: how many there are still.
+ */
+static struct natxdp_probe_end *fold_ends(struct natxdp_probes *probes, const struct nat *nat,
+					  unsigned int *left)
 {
 	struct natxdp_probe_end *place = NULL;
 
+	*left = 0;
 	for (int i = 0; i < NATXDP_PROBE_ENDS; i++) {
 		struct natxdp_probe_end *end = &probes->end[i];
 		__u32 slot = end->slot;
@@ -42,23 +47,48 @@ static struct natxdp_probe_end *fold_ends(struct natxdp_probes *probes, const st
 		if (slot && prove_is_swept(nat, end) &&
 		    __sync_bool_compare_and_swap(&end->slot, slot, 0))
 			add(&probes->flows_expired, 1);
-		if (!end->slot)
+		if (end->slot)
+			++*left;
+		else
 			place = end;
 	}
 	return place;
 }
 
+/* A free place, once there are no more than @most ends; or NULL, it took too long. */
+static struct natxdp_probe_end *wait_for_ends(struct natxdp_probes *probes, const struct nat *nat,
+					      unsigned int most)
+{
+	unsigned int left;
+	struct natxdp_probe_end *place = fold_ends(probes, nat, &left);
+
+	for (int ms = 0; left > most && ms < SWEPT_MAX_MS; ms++) {
+		usleep(1000);
+		place = fold_ends(probes, nat, &left);
+	}
+	return place;
+}
+
+/* The data plane shall know the flow of the probe as one. What ended of another before is swept. */
+static void name_flow(const struct nat *nat, struct natxdp_agent *agent,
+		      const struct natxdp_key *key)
+{
+	struct natxdp_key named = agent->probe;
+
+	named.tenant = key->tenant;
+	if (!memcmp(&named, key, sizeof(named)))
+		return;
+	wait_for_ends(&agent->probes, nat, 0);
+	agent->probe = *key;
+}
+
 static void end_flow(const struct nat *nat, struct natxdp_probes *probes, struct table *table,
 		     const struct flow_view *view)
 {
-	struct natxdp_probe_end *end = fold_ends(probes, nat);
+	struct natxdp_probe_end *end = wait_for_ends(probes, nat, NATXDP_PROBE_ENDS - 1);
 	uint32_t now = table_ticks_now();
 	struct natxdp_key key = view->out.key;
 
-	for (int ms = 0; !end && ms < SWEPT_MAX_MS; ms++) {
-		usleep(1000);
-		end = fold_ends(probes, nat);
-	}
 	key.tenant = NATXDP_TENANT_ENDED;
 	if (!end || !table_end_flow(table, view, now))
 		return; /* it is found when it times out, and counted */
@@ -120,6 +150,7 @@ int prove(struct probe *probe, const struct nat *nat, const struct instance *ins
 	}
 	probe_key(probe, instance, &key);
 	key.tenant = tenant_of(probe, nat);
+	name_flow(nat, agent, &key);
 	known = table_find(&table, &nat->config.geometry, &key, &view);
 	ret = run_attached(probe, instance, pool);
 	for (int i = 0; i < NATXDP_PROBE_WAYS; i++)

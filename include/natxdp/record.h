@@ -47,8 +47,10 @@ struct natxdp_record {
 
 /*
  * What natxdpd and `natxdp verify` have sent through the programs to prove that
- * they translate. The data plane counts it like any other packet; counters_read()
- * takes it away again. Several may write: atomic adds only.
+ * they translate. The data plane counts it like any other packet, and
+ * counters_read() takes it away again; but it writes no record of it, so that
+ * one that finds no room is never counted as lost. Several may write: atomic
+ * adds only.
  */
 enum natxdp_probe_way {
 	NATXDP_PROBE_OUT_FORWARDED,
@@ -84,7 +86,8 @@ enum { NATXDP_PROBE_BYTES = 48 }; /* IP bytes */
 struct natxdp_agent {
 	__u32 wanted; /* enum natxdp_record_wanted; 0: no records */
 	__u32 sample; /* records of one flow in so many; 0 and 1: of all */
-	__u64 keep[493];
+	__u64 keep[491];
+	struct natxdp_key probe; /* of the flow of the probes; its tenant means nothing */
 	struct natxdp_probes probes;
 };
 
