@@ -10,6 +10,7 @@
 
 #include "aws/dynamodb.h"
 #include "conf.h"
+#include "lease_item.h"
 #include "log.h"
 
 enum {
@@ -110,26 +111,20 @@ static enum policy_reason reason_of(const char *text)
 static void parse_item(const struct leases *l, const struct aws_item *item,
 		       struct policy_lease *lease)
 {
-	memset(lease, 0, sizeof(*lease));
-	lease->owner = POLICY_NOBODY;
-	for (size_t i = 0; item && i < item->count; i++) {
-		const struct aws_attribute *a = &item->attributes[i];
+	struct lease_item read;
 
-		if (!strcmp(a->name, "owner")) {
-			lease->there = true;
-			lease->owner = members_node(l->members, a->value);
-			if (lease->owner == POLICY_NOBODY)
-				lease->owner = POLICY_STRANGER;
-		} else if (!strcmp(a->name, "epoch")) {
-			lease->epoch = strtoull(a->value, NULL, 10);
-		} else if (!strcmp(a->name, "witness")) {
-			lease->witness = strtoull(a->value, NULL, 10);
-		} else if (!strcmp(a->name, "reason")) {
-			lease->reason = reason_of(a->value);
-		} else if (!strcmp(a->name, "hold")) {
-			lease->held = *a->value;
-		}
-	}
+	lease_item_read(item, &read);
+	*lease = (struct policy_lease){ .there = read.there,
+					.owner = POLICY_NOBODY,
+					.epoch = read.epoch,
+					.witness = read.witness,
+					.reason = reason_of(read.reason),
+					.held = read.held };
+	if (!read.there)
+		return;
+	lease->owner = members_node(l->members, read.owner);
+	if (lease->owner == POLICY_NOBODY)
+		lease->owner = POLICY_STRANGER;
 }
 
 /* Said when it begins and when it ends, not each time. */
@@ -247,27 +242,12 @@ static void claim_done(void *ctx, const struct aws_result *result)
 	tell(l, zone, POLICY_WON, &lease);
 }
 
-static void time_text(char text[32])
-{
-	time_t now = time(NULL);
-	struct tm utc;
-
-	gmtime_r(&now, &utc);
-	strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
-}
-
 /* Where the condition is on a lease that is there, on its owner by name. */
 static const char *owner_name(const struct leases *l, const struct policy_lease *lease)
 {
 	return lease->owner < l->members->nodes ? l->members->conf->nodes.item[lease->owner].id :
-						  NULL;
+						  "";
 }
-
-static const struct aws_name claim_names[] = { { "#o", "owner" },
-					       { "#e", "epoch" },
-					       { "#s", "since" },
-					       { "#r", "reason" },
-					       { "#w", "witness" } };
 
 void lease_claim(struct leases *l, unsigned int zone, const struct policy_lease *expected,
 		 enum policy_reason reason)
@@ -276,42 +256,20 @@ void lease_claim(struct leases *l, unsigned int zone, const struct policy_lease 
 	struct aws_caller caller = { .done = claim_done, .ctx = p, .budget_ms = CLAIM_MS };
 	struct aws_attribute key = { "az", AWS_STRING, l->members->zone[zone] };
 	const char *self = l->members->conf->nodes.item[l->members->self].id;
-	char before[NUMBER_MAX], after[NUMBER_MAX], since[32];
-	struct aws_attribute values[8] = {
-		{ ":o", AWS_STRING, self },
-		{ ":e", AWS_NUMBER, after },
-		{ ":s", AWS_STRING, since },
-		{ ":r", AWS_STRING, policy_reason_names[reason] },
-		{ ":z", AWS_NUMBER, "0" },
-		{ ":b", AWS_NUMBER, before },
-		{ ":n", AWS_STRING, owner_name(l, expected) },
-	};
-	struct aws_expression expression = {
-		.update = "SET #o = :o, #e = :e, #s = :s, #r = :r, #w = :z",
-		.condition = "#e = :b AND #o = :n",
-		.name_count = 5,
-		.names = claim_names,
-		.value_count = 7,
-		.values = values,
-	};
+	const struct lease_item before = { .there = expected->there,
+					   .owner = owner_name(l, expected),
+					   .epoch = expected->epoch };
+	struct lease_claim claim;
 
 	if (!p) {
 		tell(l, zone, POLICY_UNCERTAIN, NULL);
 		return;
 	}
 	p->claimed = (struct policy_lease){ .there = true, .epoch = expected->epoch + 1 };
-	snprintf(before, sizeof(before), "%" PRIu64, expected->epoch);
-	snprintf(after, sizeof(after), "%" PRIu64, expected->epoch + 1);
-	time_text(since);
-	if (!expected->there) {
-		expression.condition = "attribute_not_exists(#o)";
-		expression.value_count = 5;
-	} else if (!values[6].value) { /* a node that we do not know; its epoch is enough */
-		expression.condition = "#e = :b";
-		expression.value_count = 6;
-	}
+	/* whether a hold counts depends on the reason, and the policy has decided that */
+	lease_claim_write(&claim, &before, self, policy_reason_names[reason], time(NULL), false);
 	p->number = aws_dynamodb_update(l->client, l->members->conf->lease_table, 1, &key,
-					&expression, &caller);
+					&claim.expression, &caller);
 	if (p->number > 0)
 		return;
 	forget(p);

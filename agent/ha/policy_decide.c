@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "heir.h"
+
 enum {
 	GRACE = 3,	    /* times silence: for peers that were not heard since we started */
 	FIRST_MS = 30000,   /* what nobody has waits for its home: a fleet does not start at once */
@@ -90,18 +92,13 @@ static bool answers(const struct policy *p, unsigned int node)
 	       p->now - p->peer[node].answered <= p->conf.silence * 3 / 5;
 }
 
-/* The lower the better: home, then who has less to do, then round the ring from home. */
 static unsigned int cost(const struct policy *p, const struct policy_zone *z, unsigned int node)
 {
-	unsigned int home = p->conf.home[z - p->zone], load = 0;
+	unsigned int load = 0;
 
-	if (node == home)
-		return 0;
 	for (unsigned int i = 0; i < p->conf.zones; i++)
 		load += p->zone[i].lease.owner == node;
-	if (home >= p->conf.nodes)
-		home = 0;
-	return 1 + load * POLICY_NODES + (node + p->conf.nodes - home) % p->conf.nodes;
+	return heir_cost(p->conf.home[z - p->zone], load, node, p->conf.nodes);
 }
 
 /* How many are better than we, of those that could do it. */

@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/ec2.h"
 #include "aws/elb.h"
+#include "candidates.h"
 #include "event.h"
 #include "functions.h"
 #include "job.h"
@@ -25,7 +25,6 @@
 #include "placing.h"
 #include "reach.h"
 #include "routing.h"
-#include "takeover.h"
 
 enum { AGAIN_MS = 2000 };
 
@@ -35,8 +34,7 @@ struct failover {
 	const char *action; /* "failover", "restore", "to", "hold", "release", "status" */
 	const char *zone;
 	struct question question;
-	struct fleet fleet;
-	struct candidate candidate[FLEET_NODES_MAX];
+	struct candidates candidates;
 	struct evidence evidence[FLEET_NODES_MAX];
 	struct ruling ruling;
 	cJSON *routing; /* the parameter */
@@ -118,74 +116,6 @@ static int read_event(struct failover *failover, cJSON **message)
 	return ret == -ENOENT ? read_by_hand(failover) : ret;
 }
 
-static struct candidate *candidate_of(struct failover *failover, const char *instance)
-{
-	struct node *node = fleet_find(&failover->fleet, instance);
-
-	return node ? &failover->candidate[node - failover->fleet.node] : NULL;
-}
-
-static void on_status(void *ctx, const struct aws_result *result)
-{
-	const struct aws_instance_statuses *statuses = result->output;
-	struct failover *failover = ctx;
-
-	if (!job_ok(failover->job, result, "the status of the instances cannot be read"))
-		return;
-	for (size_t i = 0; i < statuses->count; i++) {
-		const struct aws_instance_status *status = &statuses->items[i];
-		struct candidate *candidate = candidate_of(failover, status->id);
-
-		if (!candidate)
-			continue;
-		if (!strcmp(status->system, "impaired") || !strcmp(status->instance, "impaired"))
-			candidate->instance = OPINION_ILL;
-		else if (!strcmp(status->system, "ok") && !strcmp(status->instance, "ok"))
-			candidate->instance = OPINION_WELL;
-	}
-}
-
-static void on_health(void *ctx, const struct aws_result *result)
-{
-	const struct aws_target_states *states = result->output;
-	struct failover *failover = ctx;
-
-	if (!job_ok(failover->job, result, "the target health cannot be read"))
-		return;
-	for (size_t i = 0; i < states->count; i++) {
-		struct candidate *candidate = candidate_of(failover, states->items[i].id);
-
-		if (candidate && !strcmp(states->items[i].state, "healthy"))
-			candidate->target = OPINION_WELL;
-		else if (candidate && !strcmp(states->items[i].state, "unhealthy"))
-			candidate->target = OPINION_ILL;
-	}
-}
-
-/* The nodes as EC2 and the load balancer see them. */
-static int read_candidates(struct failover *failover)
-{
-	const struct aws_query query = { .page_size = 1000 };
-	struct job *job = failover->job;
-	const cJSON *group;
-	int ret = fleet_read(job, "natxdp:module", "nat", &failover->fleet);
-
-	if (ret)
-		return ret;
-	for (unsigned int i = 0; i < failover->fleet.count; i++) {
-		failover->candidate[i].node = &failover->fleet.node[i];
-		failover->candidate[i].running = !strcmp(failover->fleet.node[i].state, "running");
-	}
-	job_sent(job, aws_ec2_describe_instance_status(job->client, &query,
-						       job_caller(job, on_status, failover)));
-	cJSON_ArrayForEach(group, job->setup->target_groups)
-		job_sent(job, aws_elb_target_health(job->client, group->valuestring, 0, NULL,
-						    job_caller(job, on_health, failover)));
-	failover->question.count = failover->fleet.count;
-	failover->question.candidates = failover->candidate;
-	return job_await(job);
-}
-
 /* Is the owner's agent counting up? The lease is read again after a while. */
 static int read_witness(struct failover *failover)
 {
@@ -207,8 +137,8 @@ static void take_reach(struct failover *failover)
 						 [VERDICT_CUT_OFF] = OPINION_ILL };
 	double percent;
 
-	for (unsigned int i = 0; i < failover->fleet.count; i++)
-		failover->candidate[i].reach =
+	for (unsigned int i = 0; i < failover->candidates.fleet.count; i++)
+		failover->candidates.item[i].reach =
 			opinions[evidence_judge(&failover->evidence[i], &percent)];
 }
 
@@ -220,7 +150,7 @@ static int look_again(struct failover *failover)
 {
 	struct job *job = failover->job;
 	int64_t began = loop_monotonic_ms();
-	struct reach *reach = reach_start(job, &failover->fleet);
+	struct reach *reach = reach_start(job, &failover->candidates.fleet);
 	int64_t wait = job->setup->witness_ms;
 
 	if (!reach)
@@ -237,8 +167,10 @@ static int look_again(struct failover *failover)
 static int read_lease(struct failover *failover)
 {
 	struct question *question = &failover->question;
-	int ret = holder_read(failover->job, failover->zone, &question->holder);
+	int ret = candidates_count_zones(failover->job, &failover->candidates);
 
+	if (!ret)
+		ret = holder_read(failover->job, failover->zone, &question->holder);
 	question->now = loop_wall_ms() / 1000;
 	question->held = question->holder.held ||
 			 routing_is_held(failover->routing, failover->zone);
@@ -326,12 +258,14 @@ static int claim(struct failover *failover)
 	say(LEVEL_WARN, fields, "zone %s: %s takes it", failover->zone, name);
 	if (failover->dry_run)
 		return 0;
-	if (question->by_hand && question->holder.held)
+	ret = question->holder.held ?
+		      -EEXIST :
+		      holder_claim(failover->job, failover->zone, name, reason, &question->holder);
+	if (ret == -EEXIST && question->holder.held)
 		return job_fail(failover->job, STATUS_STATE, EBUSY,
 				"zone %s is held where it is: 'natxdp failover release' on a node "
 				"lets it go",
 				failover->zone);
-	ret = holder_claim(failover->job, failover->zone, name, reason, &question->holder);
 	if (ret == -EEXIST)
 		return job_fail(failover->job, STATUS_STATE, EEXIST,
 				"zone %s was taken by %s meanwhile: nothing is moved",
@@ -396,22 +330,27 @@ static void say_ruling(struct failover *failover)
 
 static int decide(struct failover *failover)
 {
+	struct question *question = &failover->question;
 	int ret;
 
-	memset(failover->candidate, 0, sizeof(failover->candidate));
 	memset(failover->evidence, 0, sizeof(failover->evidence));
-	failover->question.zone = failover->zone;
-	ret = read_candidates(failover);
+	ret = candidates_read(failover->job, &failover->candidates);
+	question->zone = failover->zone;
+	question->home = candidates_place(failover->job, failover->zone);
+	question->places = cJSON_GetArraySize(failover->job->setup->interfaces);
+	question->count = failover->candidates.fleet.count;
+	question->candidates = failover->candidates.item;
 	if (!ret)
 		ret = read_lease(failover);
 	if (ret)
 		return ret;
-	takeover_decide(&failover->question, &failover->ruling);
+	question->looks++;
+	takeover_decide(question, &failover->ruling);
 	say_ruling(failover);
 	return 0;
 }
 
-/* An alarm that stays on comes no second time: who found no node looks again, and then fails. */
+/* An alarm that stays on comes no second time: who is not sure looks again, and then fails. */
 static int fail_over(struct failover *failover)
 {
 	struct job *job = failover->job;

@@ -2,12 +2,11 @@
 #include "holder.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "aws/dynamodb.h"
+#include "ha/lease_item.h"
 #include "job.h"
 #include "loop.h"
 
@@ -18,27 +17,19 @@ struct reading {
 	bool uncertain;
 };
 
-static const char *value_of(const struct aws_item *item, const char *name)
-{
-	for (size_t i = 0; i < item->count; i++) {
-		if (!strcmp(item->attributes[i].name, name))
-			return item->attributes[i].value;
-	}
-	return "";
-}
-
 static void take(struct holder *holder, const struct aws_item *item)
 {
+	struct lease_item lease;
+
+	lease_item_read(item, &lease);
 	memset(holder, 0, sizeof(*holder));
-	if (!item || !item->count)
-		return;
-	holder->there = true;
-	holder->held = !strcmp(value_of(item, "held"), "true");
-	holder->epoch = strtoull(value_of(item, "epoch"), NULL, 10);
-	holder->witness = strtoull(value_of(item, "witness"), NULL, 10);
-	holder->since = strtoll(value_of(item, "since"), NULL, 10);
-	snprintf(holder->owner, sizeof(holder->owner), "%s", value_of(item, "owner"));
-	snprintf(holder->reason, sizeof(holder->reason), "%s", value_of(item, "reason"));
+	holder->there = lease.there;
+	holder->held = lease.held;
+	holder->epoch = lease.epoch;
+	holder->witness = lease.witness;
+	holder->since = lease.since;
+	snprintf(holder->owner, sizeof(holder->owner), "%s", lease.owner);
+	snprintf(holder->reason, sizeof(holder->reason), "%s", lease.reason);
 }
 
 static void on_read(void *ctx, const struct aws_result *result)
@@ -75,35 +66,15 @@ static void on_claimed(void *ctx, const struct aws_result *result)
 static int write_claim(struct job *job, const char *zone, const char *owner, const char *reason,
 		       const struct holder *from, struct reading *reading)
 {
-	static const struct aws_name names[] = { { "#owner", "owner" },
-						 { "#epoch", "epoch" },
-						 { "#reason", "reason" },
-						 { "#since", "since" },
-						 { "#held", "held" } };
 	const struct aws_attribute key = { "az", AWS_STRING, zone };
-	char old_epoch[24], new_epoch[24], since[24];
-	const struct aws_attribute values[] = {
-		{ ":owner", AWS_STRING, owner },   { ":new", AWS_NUMBER, new_epoch },
-		{ ":reason", AWS_STRING, reason }, { ":since", AWS_NUMBER, since },
-		{ ":yes", AWS_BOOL, "true" },	   { ":old", AWS_NUMBER, old_epoch },
-	};
-	const struct aws_expression expression = {
-		.condition =
-			from->there ?
-				"#epoch = :old AND (attribute_not_exists(#held) OR #held <> :yes)" :
-				"attribute_not_exists(#epoch) AND attribute_not_exists(#held)",
-		.update = "SET #owner = :owner, #epoch = :new, #reason = :reason, #since = :since",
-		.name_count = sizeof(names) / sizeof(*names),
-		.names = names,
-		.value_count = sizeof(values) / sizeof(*values) - !from->there,
-		.values = values,
-	};
+	const struct lease_item expected = { .there = from->there,
+					     .owner = from->owner,
+					     .epoch = from->epoch };
+	struct lease_claim claim;
 
-	snprintf(old_epoch, sizeof(old_epoch), "%" PRIu64, from->epoch);
-	snprintf(new_epoch, sizeof(new_epoch), "%" PRIu64, from->epoch + 1);
-	snprintf(since, sizeof(since), "%" PRId64, loop_wall_ms() / 1000);
+	lease_claim_write(&claim, &expected, owner, reason, loop_wall_ms() / 1000, true);
 	job_sent(job, aws_dynamodb_update(job->client, job->setup->lease_table, 1, &key,
-					  &expression, job_caller(job, on_claimed, reading)));
+					  &claim.expression, job_caller(job, on_claimed, reading)));
 	return job_await(job);
 }
 

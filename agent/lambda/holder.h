@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Who holds a zone, as the agents keep it too (agent/ha): a lease, one item a
- * zone in DynamoDB, {az, owner, epoch, reason, since, held, witness}. Who wants a
- * zone writes itself in, on the condition that the epoch is the one that it read.
+ * Who holds a zone: its lease, one item a zone in DynamoDB, which the agents keep too.
+ * It is read and claimed by the same rules, those of agent/ha/lease_item.h.
  */
 #ifndef NATXDP_LAMBDA_HOLDER_H
 #define NATXDP_LAMBDA_HOLDER_H

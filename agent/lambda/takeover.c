@@ -3,7 +3,12 @@
 
 #include <string.h>
 
-enum { REST_S = 60 };
+#include "ha/heir.h"
+
+enum {
+	REST_S = 60,
+	LOOKS = 3, /* at an owner that is called well and has not answered */
+};
 
 static const struct candidate *find(const struct question *question, const char *name)
 {
@@ -34,25 +39,24 @@ static const struct candidate *home_of(const struct question *question)
 	return find(question, question->zone);
 }
 
-/* The fit node to which the zone goes from @owner: of its own zone first, then the next by name. */
+/* The fit node to which the zone goes from @owner, in the agents' own order. */
 static const struct candidate *choose(const struct question *question, const char *owner)
 {
-	const struct candidate *first = NULL, *next = NULL;
+	const struct candidate *best = NULL;
+	unsigned int least = 0;
 
 	for (unsigned int i = 0; i < question->count; i++) {
 		const struct candidate *candidate = &question->candidates[i];
-		const char *name = candidate->node->name;
+		unsigned int cost = heir_cost(question->home, candidate->load, candidate->place,
+					      question->places);
 
-		if (!is_fit(candidate) || !strcmp(name, owner))
+		if (!is_fit(candidate) || !strcmp(candidate->node->name, owner) ||
+		    (best && cost >= least))
 			continue;
-		if (!strcmp(candidate->node->zone, question->zone))
-			return candidate;
-		if (!first || strcmp(name, first->node->name) < 0)
-			first = candidate;
-		if (strcmp(name, owner) > 0 && (!next || strcmp(name, next->node->name) < 0))
-			next = candidate;
+		best = candidate;
+		least = cost;
 	}
-	return next ? next : first;
+	return best;
 }
 
 static void rule(struct ruling *ruling, enum decision decision, const struct candidate *target,
@@ -64,9 +68,9 @@ static void rule(struct ruling *ruling, enum decision decision, const struct can
 	ruling->again = false;
 }
 
-static void rule_again(struct ruling *ruling, bool again)
+static void rule_again(struct ruling *ruling, bool again, const char *why)
 {
-	rule(ruling, DECIDE_NOTHING, NULL, "there is no other node that is well");
+	rule(ruling, DECIDE_NOTHING, NULL, why);
 	ruling->again = again;
 }
 
@@ -101,8 +105,11 @@ static void decide_failover(const struct question *question, struct ruling *ruli
 	else if (!question->by_hand && question->holder.there && owner && is_fit(owner) &&
 		 question->now - question->holder.since < REST_S)
 		rule(ruling, DECIDE_COMPLETE, owner, "the zone changed hands a moment ago");
+	else if (!question->by_hand && owner && is_proven_well(owner) &&
+		 owner->reach == OPINION_NONE && question->looks < LOOKS)
+		rule_again(ruling, true, "the owner is called well, and has not answered yet");
 	else if (!target)
-		rule_again(ruling, !question->by_hand);
+		rule_again(ruling, !question->by_hand, "there is no other node that is well");
 	else
 		rule(ruling, DECIDE_CLAIM, target,
 		     question->by_hand ? "as a person asked for" :

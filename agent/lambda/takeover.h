@@ -28,6 +28,8 @@ struct candidate {
 	enum opinion instance; /* EC2's status checks */
 	enum opinion target;   /* the load balancer's health check */
 	enum opinion reach;    /* its own attempts, just now: see evidence.h */
+	unsigned int place;    /* among the names of all nodes, as agents are configured */
+	unsigned int load;     /* zones that it owns */
 };
 
 struct question {
@@ -38,7 +40,10 @@ struct question {
 	bool held;	    /* no moves, says the routing parameter or the lease */
 	bool witness_moves; /* the owner's agent counts up: it lives, and reaches AWS */
 	struct holder holder;
-	int64_t now; /* Unix seconds */
+	unsigned int looks;  /* how often the nodes have been asked by now */
+	int64_t now;	     /* Unix seconds */
+	unsigned int home;   /* place of the node that is at home in the zone; places: none is */
+	unsigned int places; /* how many nodes there are to be */
 	unsigned int count;
 	const struct candidate *candidates;
 };
@@ -47,17 +52,19 @@ struct ruling {
 	enum decision decision;
 	const struct node *target; /* whose the zone is, or is to be */
 	const char *why;	   /* one sentence, for the log */
-	bool again;		   /* it should move, but there is no node for it just now */
+	bool again;		   /* it may have to move: look again */
 };
 
 /*
  * An alarm alone moves nothing from an owner that EC2 and the load balancer both
  * call well and whose agent lives: the agents see to themselves. Nor from one that
- * reaches its targets by now. A zone moves only to a node that runs and that nobody calls ill; the
+ * reaches its targets by now: the alarm tells of one round of nat-health-probe, and this
+ * is the second look. From one that both call well and that has not answered it moves only when
+ * three looks have had no answer, for Systems Manager may be slow. A zone moves only to a node that runs and that nobody calls ill; the
  * load balancer's word, which is that of the node's agent, counts less than
- * what the node itself has reached, for this is made for when no agent lives. It
- * moves to one of its own zone first, else to the one that comes next by name, so that every caller picks
- * the same. After a move there is a minute of rest, but for a person.
+ * what the node itself has reached, for this is made for when no agent lives. Of those
+ * it goes to the one that the agents would take: agent/ha/heir.h. After a move there is a minute of
+ * rest, but for a person.
  */
 void takeover_decide(const struct question *question, struct ruling *ruling);
 

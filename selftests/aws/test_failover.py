@@ -15,6 +15,14 @@ ENI = account.INTERFACES
 ZA, ZB = fleet.ZONE["a"], fleet.ZONE["b"]
 
 
+SINCE = "2026-01-01T00:00:00Z"  # long ago
+
+
+def now():
+    """As agents write it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
 def calls(standin, action):
     return [entry.params for entry in standin.calls(action) if not entry.code]
 
@@ -54,14 +62,16 @@ def dies(standin, zone="a", state="stopped"):
 @pytest.mark.parametrize("event", [fleet.alarm("a"), fleet.alarm_by_sns("a")], ids=["eventbridge", "sns"])
 def test_an_alarm_moves_the_zone_of_a_dead_node_once(function, standin, event):
     dies(standin)
-    lease(standin, owner=ZA, epoch=7, since=1, reason="first", witness=3)
+    lease(standin, owner=ZA, epoch=7, since=SINCE, reason="first", witness=3)
     run = function("nat-route-failover")
     answer = run(event)
     assert (answer["decision"], answer["target"], answer["moved"]) == ("claim", ZB, 2)
     assert route(standin) == ENI["b"] and address(standin) == (ENI["b"], "10.0.1.11")
     assert route(standin, "b") == ENI["b"] and address(standin, "b") == (ENI["b"], "10.0.1.12")
-    now = lease(standin)
-    assert (now["owner"], now["epoch"], now["reason"]) == (ZB, "8", "failover")
+    claimed = lease(standin)
+    assert (claimed["owner"], claimed["epoch"], claimed["reason"]) == (ZB, "8", "failover")
+    # an agent reads it: the new owner has not counted up yet
+    assert claimed["witness"] == "0" and SINCE < claimed["since"] <= now()
     assert standin.world.listeners[account.LISTENER]["weights"] == {
         account.GROUPS["a"]: 0, account.GROUPS["b"]: 100}
     assert run.metric("FailoverCount", AvailabilityZone=ZA) == [1]
@@ -96,7 +106,7 @@ def test_no_agent_lives(function, standin, nodes):
         standin.world.target_groups[account.GROUPS[zone]]["targets"] = {
             f"{account.INSTANCES[zone]}:8080": "unhealthy"}
     nodes.silent = {A}
-    lease(standin, owner=ZA, epoch=7, since=1, reason="first", witness=3)
+    lease(standin, owner=ZA, epoch=7, since=SINCE, reason="first", witness=3)
     assert function("nat-route-failover")(fleet.alarm("a"))["target"] == ZB
     assert route(standin) == ENI["b"] and address(standin) == (ENI["b"], "10.0.1.11")
 
@@ -116,17 +126,17 @@ def test_no_agent_lives_and_nobody_is_proven(function, standin, nodes, wrong):
 
 def test_an_owner_that_reaches_its_targets_again_stays(function, standin, nodes):
     standin.world.target_groups[account.GROUPS["a"]]["targets"] = {f"{A}:8080": "unhealthy"}
-    lease(standin, owner=ZA, epoch=7, since=1, reason="first")
+    lease(standin, owner=ZA, epoch=7, since=SINCE, reason="first")
     assert function("nat-route-failover")(fleet.alarm("a"))["why"] == "the owner reaches its targets"
     assert route(standin) == ENI["a"] and lease(standin)["epoch"] == "7"
 
 
 def test_a_living_agent_sees_to_itself(function, standin):
     """EC2 and the load balancer call the owner well, and its witness moves."""
-    lease(standin, owner=ZA, epoch=7, since=1, reason="first", witness=3)
+    lease(standin, owner=ZA, epoch=7, since=SINCE, reason="first", witness=3)
     witness = iter(range(100, 200))
     standin.world.hooks["GetItem"].append(
-        lambda params, result: lease(standin, owner=ZA, epoch=7, since=1, reason="first",
+        lambda params, result: lease(standin, owner=ZA, epoch=7, since=SINCE, reason="first",
                                      witness=next(witness)))
     assert function("nat-route-failover")(fleet.alarm("a"))["decision"] == "nothing"
     assert route(standin) == ENI["a"] and lease(standin)["epoch"] == "7"
@@ -187,11 +197,37 @@ def test_held_zones_stay_until_released(function, standin):
 
 def test_a_lease_that_an_operator_holds_is_not_taken(function, standin):
     dies(standin)
-    lease(standin, owner=ZA, epoch=7, since=1, reason="first", held=True)
+    lease(standin, owner=ZA, epoch=7, since=SINCE, reason="first", hold=ZB)  # as an agent writes it
     run = function("nat-route-failover")
     assert run(fleet.alarm("a"))["decision"] == "nothing"
     with pytest.raises(Failed, match="natxdp failover release"):
         run({"zone": ZA})
+    assert route(standin) == ENI["a"] and lease(standin)["epoch"] == "7"
+
+
+def test_a_zone_rests_after_agents_have_moved_it(function, standin, nodes):
+    """The owner's target is not healthy yet, and it has not answered: a minute is given to it."""
+    nodes.silent = {A}
+    lease(standin, owner=ZA, epoch=7, since=now(), reason="failback")
+    answer = function("nat-route-failover")(fleet.alarm("a"))
+    assert (answer["decision"], answer["why"]) == ("complete", "the zone changed hands a moment ago")
+    assert lease(standin)["epoch"] == "7"
+
+
+def test_a_hold_that_comes_meanwhile_is_kept(function, standin):
+    """Read before, and claimed after, somebody has held the zone."""
+    dies(standin)
+    lease(standin, owner=ZA, epoch=7, since=SINCE, reason="first")
+    reads = []
+
+    def hold(params, result):
+        reads.append(params)
+        if len(reads) == 3:  # of both zones, and of this one; the next is of its witness
+            lease(standin, owner=ZA, epoch=7, since=SINCE, reason="first", hold=ZB)
+
+    standin.world.hooks["GetItem"].append(hold)
+    with pytest.raises(Failed, match="held where it is"):
+        function("nat-route-failover")({"zone": ZA})
     assert route(standin) == ENI["a"] and lease(standin)["epoch"] == "7"
 
 
@@ -231,13 +267,13 @@ def test_failover_refuses(function, standin, event, says):
 def test_who_is_faster_has_it(function, standin):
     """Somebody raises the epoch between the reading and the claim."""
     dies(standin)
-    lease(standin, owner=ZA, epoch=7, since=1, reason="first")
+    lease(standin, owner=ZA, epoch=7, since=SINCE, reason="first")
     seen = []
 
     def steal(params, result):
         seen.append(1)
-        if len(seen) == 2:
-            lease(standin, owner="eu-central-1c", epoch=8, since=int(time.time()), reason="failover")
+        if len(seen) == 4:  # of both zones, of this one, and of its witness
+            lease(standin, owner="eu-central-1c", epoch=8, since=now(), reason="failover")
 
     standin.world.hooks["GetItem"].append(steal)
     with pytest.raises(Failed, match="taken by eu-central-1c meanwhile"):
@@ -247,10 +283,10 @@ def test_who_is_faster_has_it(function, standin):
 
 def test_stops_when_it_loses_the_lease_half_way(function, standin):
     dies(standin)
-    lease(standin, owner=ZA, epoch=7, since=1, reason="first")
+    lease(standin, owner=ZA, epoch=7, since=SINCE, reason="first")
 
     def steal(params, result):
-        lease(standin, owner="eu-central-1c", epoch=9, since=int(time.time()), reason="manual")
+        lease(standin, owner="eu-central-1c", epoch=9, since=now(), reason="manual")
 
     standin.world.hooks["DescribeRouteTables"].append(steal)
     with pytest.raises(Failed, match="another owner meanwhile"):
@@ -260,7 +296,7 @@ def test_stops_when_it_loses_the_lease_half_way(function, standin):
 
 def test_half_an_action_is_completed_by_the_next_event(function, standin):
     dies(standin)
-    lease(standin, owner=ZA, epoch=7, since=1, reason="first")
+    lease(standin, owner=ZA, epoch=7, since=SINCE, reason="first")
     standin.faults.add(action="AssociateAddress", error="AuthFailure", status=403)
     run = function("nat-route-failover")
     with pytest.raises(Failed, match="AuthFailure"):
@@ -305,7 +341,7 @@ def test_an_address_that_is_nowhere_comes_back(function, standin):
 
 
 def test_an_address_follows_the_lease(function, standin):
-    lease(standin, owner=ZB, epoch=3, since=1, reason="failover")
+    lease(standin, owner=ZB, epoch=3, since=SINCE, reason="failover")
     run = function("eip-recover")
     run({**fleet.schedule(), "dry_run": True})
     assert address(standin)[0] == ENI["a"]

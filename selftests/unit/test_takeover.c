@@ -34,7 +34,7 @@ static const struct seen well = { true, W, W, N }, ill = { true, W, I, N },
 static const struct seen alone = { true, W, I, W }, cut_off = { true, W, W, I },
 			 reaches = { true, W, W, W };
 
-static const struct row {
+struct row {
 	const char *what;
 	enum wish wish;
 	const char *to, *owner; /* NULL: there is no lease */
@@ -43,7 +43,10 @@ static const struct row {
 	const struct seen *a, *b, *c, *s; /* NULL: there is no such instance */
 	enum decision decision;
 	const char *target;
-} rows[] = {
+};
+
+/* The nodes have been asked three times. */
+static const struct row rows[] = {
 	{ "dead owner", WISH_FAILOVER, 0, "a", 999, 0, 0, 0, &gone, &well, &well, 0, DECIDE_CLAIM,
 	  "b" },
 	{ "dead owner without lease", WISH_FAILOVER, 0, 0, 0, 0, 0, 0, &gone, &well, &well, 0,
@@ -68,6 +71,8 @@ static const struct row {
 	  DECIDE_COMPLETE, "b" },
 	{ "the second owner died too", WISH_FAILOVER, 0, "b", 999, 0, 0, 0, &gone, &gone, &well, 0,
 	  DECIDE_CLAIM, "c" },
+	{ "the second owner died, and home is well", WISH_FAILOVER, 0, "b", 999, 0, 0, 0, &well,
+	  &gone, &well, 0, DECIDE_CLAIM, "a" },
 	{ "rest after a move home", WISH_FAILOVER, 0, "a", 59, 0, 0, 0, &well, &well, 0, 0,
 	  DECIDE_COMPLETE, "a" },
 	{ "no rest for the dead", WISH_FAILOVER, 0, "a", 5, 0, 0, 0, &gone, &well, 0, 0,
@@ -98,48 +103,82 @@ static const struct row {
 	  DECIDE_NOTHING, 0 },
 };
 
+static void check(const struct row *row, unsigned int looks)
+{
+	const struct seen *seen[] = { row->a, row->b, row->c, row->s };
+	struct candidate candidates[4];
+	struct question question = { .zone = "a",
+				     .wish = row->wish,
+				     .to = row->to,
+				     .by_hand = row->by_hand,
+				     .held = row->held,
+				     .witness_moves = row->witness,
+				     .now = NOW,
+				     .looks = looks,
+				     .home = 0,
+				     .places = 4,
+				     .candidates = candidates };
+	struct ruling ruling;
+
+	for (int k = 0; k < 4; k++) {
+		if (seen[k])
+			candidates[question.count++] = (struct candidate){
+				.node = &nodes[k],
+				.running = seen[k]->running,
+				.instance = seen[k]->instance,
+				.target = seen[k]->target,
+				.reach = seen[k]->reach,
+				.place = k,
+				/* b and c have their own zones */
+				.load = (k == 1 || k == 2) +
+					(row->owner && !strcmp(row->owner, nodes[k].name)),
+			};
+	}
+	if (row->owner) {
+		question.holder.there = true;
+		question.holder.since = NOW - row->age;
+		strcpy(question.holder.owner, row->owner);
+	}
+	takeover_decide(&question, &ruling);
+	if (ruling.decision != row->decision ||
+	    strcmp(ruling.target ? ruling.target->name : "", row->target ? row->target : ""))
+		fail_msg("%s: decision %d, target %s: %s", row->what, ruling.decision,
+			 ruling.target ? ruling.target->name : "none", ruling.why);
+	assert_non_null(ruling.why);
+	/* what a person asked for, or holds, is not tried again */
+	if (ruling.again)
+		assert_true(ruling.decision == DECIDE_NOTHING && !row->by_hand && !row->held);
+	if (!strcmp(row->what, "nobody left") || looks < 3)
+		assert_int_equal(ruling.again, row->decision == DECIDE_NOTHING);
+}
+
 static void zones_change_hands(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		const struct row *row = &rows[i];
-		const struct seen *seen[] = { row->a, row->b, row->c, row->s };
-		struct candidate candidates[4];
-		struct question question = { .zone = "a",
-					     .wish = row->wish,
-					     .to = row->to,
-					     .by_hand = row->by_hand,
-					     .held = row->held,
-					     .witness_moves = row->witness,
-					     .now = NOW,
-					     .candidates = candidates };
-		struct ruling ruling;
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		check(&rows[i], 3);
+}
 
-		for (int k = 0; k < 4; k++) {
-			if (seen[k])
-				candidates[question.count++] = (struct candidate){
-					&nodes[k], seen[k]->running, seen[k]->instance,
-					seen[k]->target, seen[k]->reach
-				};
-		}
-		if (row->owner) {
-			question.holder.there = true;
-			question.holder.since = NOW - row->age;
-			strcpy(question.holder.owner, row->owner);
-		}
-		takeover_decide(&question, &ruling);
-		if (ruling.decision != row->decision ||
-		    strcmp(ruling.target ? ruling.target->name : "",
-			   row->target ? row->target : ""))
-			fail_msg("%s: decision %d, target %s: %s", row->what, ruling.decision,
-				 ruling.target ? ruling.target->name : "none", ruling.why);
-		assert_non_null(ruling.why);
-		/* what a person asked for, or holds, is not tried again */
-		if (ruling.again)
-			assert_true(ruling.decision == DECIDE_NOTHING && !row->by_hand &&
-				    !row->held);
-		if (!strcmp(row->what, "nobody left"))
-			assert_true(ruling.again);
+/* Who is called well may still answer. */
+static const struct row at_first[] = {
+	{ "well, and has not answered", WISH_FAILOVER, 0, "a", 999, 0, 0, 0, &well, &well, 0, 0,
+	  DECIDE_NOTHING, 0 },
+	{ "well, and says that it is cut off", WISH_FAILOVER, 0, "a", 999, 0, 0, 0, &cut_off, &well,
+	  0, 0, DECIDE_CLAIM, "b" },
+	{ "well, and reaches", WISH_FAILOVER, 0, "a", 999, 0, 0, 0, &reaches, &well, 0, 0,
+	  DECIDE_COMPLETE, "a" },
+	{ "ill, and has not answered", WISH_FAILOVER, 0, "a", 999, 0, 0, 0, &ill, &well, 0, 0,
+	  DECIDE_CLAIM, "b" },
+	{ "a person does not wait for answers", WISH_FAILOVER, 0, "a", 999, 1, 0, 0, &well, &well,
+	  0, 0, DECIDE_CLAIM, "b" },
+};
+
+static void the_first_looks_are_patient(void **state)
+{
+	(void)state;
+	for (unsigned int looks = 1; looks < 3; looks++) {
+		for (size_t i = 0; i < COUNT_OF(at_first); i++)
+			check(&at_first[i], looks);
 	}
 }
 
@@ -234,8 +273,11 @@ static void probes_are_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(zones_change_hands), cmocka_unit_test(evidence_is_weighed),
-		cmocka_unit_test(evidence_is_read),   cmocka_unit_test(launches_are_judged),
+		cmocka_unit_test(zones_change_hands),
+		cmocka_unit_test(the_first_looks_are_patient),
+		cmocka_unit_test(evidence_is_weighed),
+		cmocka_unit_test(evidence_is_read),
+		cmocka_unit_test(launches_are_judged),
 		cmocka_unit_test(probes_are_read),
 	};
 
