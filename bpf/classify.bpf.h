@@ -11,11 +11,6 @@
 #include "ports.bpf.h"
 #include "tcp.bpf.h"
 
-#define IP_MULTICAST_NET bpf_htonl(0xe0000000)
-#define IP_MULTICAST_MASK bpf_htonl(0xf0000000)
-#define IP_BROADCAST bpf_htonl(0xffffffff)
-#define UDP_BOOTPC bpf_htons(68)
-
 /* What classify() returns beside reasons. */
 enum {
 	CLASSIFY_LEAVING = -1,	/* to be translated: open a flow */
@@ -23,13 +18,6 @@ enum {
 	CLASSIFY_HAIRPIN = -3,	/* from the inside to another inside host's mapping perhaps */
 	CLASSIFY_UNWANTED = -4, /* from the outside: dropped, if no socket of the host hears it */
 };
-
-static __always_inline int in_prefixes(void *lpm, __be32 addr)
-{
-	struct natxdp_prefix key = { .bits = 32, .addr = addr };
-
-	return !!bpf_map_lookup_elem(lpm, &key);
-}
 
 static __always_inline int class_of(__u8 proto)
 {

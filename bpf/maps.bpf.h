@@ -166,6 +166,13 @@ struct {
 	__type(value, struct natxdp_counters);
 } counters SEC(".maps");
 
+static __always_inline int in_prefixes(void *lpm, __be32 addr)
+{
+	struct natxdp_prefix key = { .bits = 32, .addr = addr };
+
+	return !!bpf_map_lookup_elem(lpm, &key);
+}
+
 static __always_inline struct natxdp_config *config_get(void)
 {
 	__u32 zero = 0;

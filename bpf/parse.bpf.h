@@ -42,6 +42,11 @@ struct icmphdr {
 #define IP_MORE_FRAGMENTS 0x2000
 #define IP_OFFSET_MASK 0x1fff
 
+#define IP_MULTICAST_NET bpf_htonl(0xe0000000)
+#define IP_MULTICAST_MASK bpf_htonl(0xf0000000)
+#define IP_BROADCAST bpf_htonl(0xffffffff)
+#define UDP_BOOTPC bpf_htons(68)
+
 /* What stands behind the IPv4 header, as far as NAT cares. */
 enum packet_kind {
 	PACKET_PORTS,	 /* TCP, UDP or ICMP echo: the key is complete */

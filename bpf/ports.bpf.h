@@ -49,15 +49,6 @@ struct port_search {
 	__u64 destination;	/* hash of; here, because the stack is full on Linux 6.1 */
 };
 
-static __always_inline int port_is_host(__u32 port)
-{
-	struct natxdp_host_ports *ports;
-	__u32 zero = 0;
-
-	ports = bpf_map_lookup_elem(&host_ports, &zero);
-	return ports && (ports->word[(port >> 6) & 1023] >> (port & 63) & 1);
-}
-
 /* bpf_loop() takes only what is on the caller's own stack. */
 struct port_walk {
 	struct port_search *search;

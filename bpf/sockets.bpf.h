@@ -16,6 +16,15 @@ _Static_assert(offsetof(struct natxdp_key, saddr) == 0 && offsetof(struct natxdp
 		       offsetof(struct natxdp_key, dport) == 10,
 	       "a key begins as the IPv4 part of struct bpf_sock_tuple does");
 
+static __always_inline int port_is_host(__u32 port)
+{
+	struct natxdp_host_ports *ports;
+	__u32 zero = 0;
+
+	ports = bpf_map_lookup_elem(&host_ports, &zero);
+	return ports && (ports->word[(port >> 6) & 1023] >> (port & 63) & 1);
+}
+
 /*
  * Would the kernel give a packet with this key to a socket? With no remote end
  * only sockets that hear everybody count. TCP by the lookup that also finds

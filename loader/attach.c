@@ -26,7 +26,7 @@ int attach_query(enum hook hook, uint32_t ifindex, struct attached *attached)
 
 	attached->generic = false;
 	if (hook == HOOK_TC)
-		return tc_query(ifindex, &attached->program);
+		return tc_query(TC_NAT, ifindex, &attached->program);
 	ret = bpf_xdp_query(ifindex, 0, &opts);
 	if (ret)
 		return ret;
@@ -193,7 +193,7 @@ static int attach_one(enum hook hook, const struct plan *plan, unsigned int i, i
 	int ret, link = -1;
 
 	if (hook == HOOK_TC)
-		ret = tc_attach(pin_dir, dev->ifindex, program);
+		ret = tc_attach(TC_NAT, pin_dir, dev->ifindex, program);
 	else
 		ret = link = make_link(plan, i, program);
 	if (ret < 0)
@@ -226,7 +226,7 @@ static int replace_filter(const struct plan *plan, unsigned int dev, int program
 	int ret;
 
 	pins_link_path(path, pin_dir, plan->dev[dev].name);
-	ret = tc_attach(pin_dir, plan->dev[dev].ifindex, program);
+	ret = tc_attach(TC_NAT, pin_dir, plan->dev[dev].ifindex, program);
 	return ret ? ret : pins_put(program, path, pin_dir);
 }
 
@@ -279,7 +279,7 @@ int attach_swap_all(enum hook hook, const struct plan *plan, const int program[]
 static void detach_one(enum hook hook, const struct plan *plan, unsigned int dev, int link)
 {
 	if (hook == HOOK_TC)
-		tc_detach(plan->settings->pin_dir, plan->dev[dev].ifindex);
+		tc_detach(TC_NAT, plan->settings->pin_dir, plan->dev[dev].ifindex);
 	else if (link >= 0)
 		bpf_link_detach(link);
 }

@@ -12,7 +12,9 @@
 #include "attach.h"
 #include "dispatch.h"
 #include "err.h"
+#include "guard.h"
 #include "instance.h"
+#include "log.h"
 #include "nat.h"
 #include "nexthops.h"
 #include "nicfix.h"
@@ -26,7 +28,20 @@
 #include "upgrade.h"
 #include "watcher.h"
 
-/* Forwarding comes just before translating, so that nothing leaves untranslated. */
+/* A kernel that was built without clsact or BPF at TC is no reason to have no NAT. */
+static void put_guard(const struct plan *plan)
+{
+	struct err err;
+
+	if (guard_attach_all(plan, &err))
+		log_note("%s: packets would leave untranslated if somebody took the program off",
+			 err.text);
+}
+
+/*
+ * Forwarding comes just before translating, so that nothing leaves untranslated, and behind the
+ * guard, so that nothing does when the program is taken off.
+ */
 static int go_live(struct nat *nat, const struct plan *plan, const struct sysctl_list *sysctls,
 		   bool *refused, struct err *err)
 {
@@ -42,6 +57,8 @@ static int go_live(struct nat *nat, const struct plan *plan, const struct sysctl
 		return ret;
 	ret = attach_all(nat, plan, err);
 	*refused = ret != 0;
+	if (!ret)
+		put_guard(plan);
 	if (!ret)
 		ret = sysctl_apply(pin_dir, sysctls, err);
 	if (!ret)
@@ -236,7 +253,7 @@ static void leave_tc(const char *pin_dir)
 	struct ours ours;
 
 	ours_look(&ours, pin_dir);
-	tc_leave(pin_dir, &ours);
+	tc_leave(TC_NAT, pin_dir, &ours);
 }
 
 int bring_over(const struct plan *plan, const struct instance *instance, struct err *err)
@@ -260,6 +277,8 @@ int bring_over(const struct plan *plan, const struct instance *instance, struct 
 						      upgrade(plan, instance, &nat, err);
 	if (!ret && nat.hook == HOOK_XDP)
 		leave_tc(plan->settings->pin_dir);
+	if (!ret)
+		put_guard(plan);
 	nat_close(&nat);
 	return ret;
 }
@@ -285,6 +304,8 @@ static int revive(struct nat *nat, const struct plan *plan, const struct instanc
 		ret = nat_arm(nat, err);
 	if (!ret)
 		ret = nat_pin_programs(nat, pin_dir, err);
+	if (!ret)
+		put_guard(plan);
 	if (!ret)
 		ret = sysctl_apply(pin_dir, sysctls, err);
 	if (!ret)
@@ -343,7 +364,8 @@ static void leave_all(const char *pin_dir)
 	for (entry = list; entry && entry->if_index; entry++)
 		dispatch_remove(entry->if_index, &ours, 0);
 	if_freenameindex(list);
-	tc_leave(pin_dir, &ours);
+	tc_leave(TC_NAT, pin_dir, &ours);
+	guard_leave(pin_dir);
 }
 
 int bring_down(const char *pin_dir, bool *sysctls_left, struct err *err)

@@ -11,6 +11,7 @@
 
 #include "contents.h"
 #include "err.h"
+#include "guard.h"
 #include "instance.h"
 #include "log.h"
 #include "nat.h"
@@ -114,6 +115,23 @@ static int follow_sysctls(const struct plan *plan, const char *pin_dir, struct e
 	return ret;
 }
 
+/*
+ * The kernel takes filters from an interface that leaves its network namespace, and leaves XDP
+ * there. Where it takes no guard, `load` has said so.
+ */
+static void follow_guard(const struct plan *plan)
+{
+	struct err ignored;
+
+	for (unsigned int i = 0; i < plan->dev_count; i++) {
+		if (guard_is_on(plan, i))
+			continue;
+		if (!guard_attach_all(plan, &ignored))
+			log_note("followed the host: %s had lost its guard", plan->dev[i].name);
+		return;
+	}
+}
+
 static int follow(struct nat *nat, const char *pin_dir, struct view *view, bool *reload,
 		  struct err *err)
 {
@@ -132,6 +150,7 @@ static int follow(struct nat *nat, const char *pin_dir, struct view *view, bool 
 	*reload = can_come_back(&instance, &view->plan);
 	if (*reload)
 		return 0;
+	follow_guard(&view->plan);
 	ret = follow_sysctls(&view->plan, pin_dir, err);
 	return ret ? ret : take_over(nat, view, err);
 }

@@ -55,7 +55,7 @@ static void look_at_filter(uint32_t program, const struct ours *ours, struct ins
 
 	link->hook = HOOK_TC;
 	link->program = program;
-	if (!ifindex || tc_query(ifindex, &id) || (id != program && !ours_has(ours, id)))
+	if (!ifindex || tc_query(TC_NAT, ifindex, &id) || (id != program && !ours_has(ours, id)))
 		return;
 	link->ifindex = ifindex;
 	link->program = link->entry = id;

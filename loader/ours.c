@@ -30,6 +30,7 @@ void ours_look(struct ours *ours, const char *pin_dir)
 {
 	ours_look_next(ours, pin_dir);
 	add(ours, pin_dir, PINS_MAPS, nat_map_names[NAT_MAP_config]);
+	add(ours, pin_dir, PINS_MAPS, nat_map_names[NAT_MAP_own_addrs]);
 	add(ours, pin_dir, PINS_GATE, PINS_GATE);
 }
 

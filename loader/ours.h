@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Programs of one NAT are known by a map of it that they use: its config, that
- * of the tables which an upgrade makes or leaves, or the gate of that upgrade.
+ * of the tables which an upgrade makes or leaves, the gate of that upgrade, or
+ * (the guard) the addresses of the host.
  * Where the kernel has no link that could be pinned (at TC, behind a
  * dispatcher) this is how they are found again.
  */
@@ -11,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { OURS_MAPS = 3 };
+enum { OURS_MAPS = 4 };
 
 struct ours {
 	unsigned int count;

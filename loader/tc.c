@@ -17,17 +17,17 @@
 #include "rundir.h"
 
 enum {
-	/* the first: who comes before us and accepts would have it leave untranslated */
+	/* the NAT is the first: who comes before us and accepts would have it leave untranslated */
 	PRIORITY = 1,
 	HANDLE = 0x6e61,
 	QDISCS_MAX = 64,
 	MESSAGE_SIZE = 32768,
 };
 
-int tc_query(uint32_t ifindex, uint32_t *id)
+int tc_query(enum tc_place place, uint32_t ifindex, uint32_t *id)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = HANDLE, .priority = PRIORITY);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = HANDLE, .priority = PRIORITY + place);
 	int ret = bpf_tc_query(&hook, &opts);
 
 	*id = ret ? 0 : opts.prog_id;
@@ -136,28 +136,30 @@ static int make_qdisc(const char *pin_dir, uint32_t ifindex)
 	int ret;
 
 	/* where a filter of ours is, a qdisc is too */
-	if (!tc_query(ifindex, &id) && id)
-		return 0;
+	for (int place = 0; place < TC_PLACES; place++) {
+		if (!tc_query(place, ifindex, &id) && id)
+			return 0;
+	}
 	ret = bpf_tc_hook_create(&hook);
 	if (ret == -EEXIST)
 		return 0;
 	return ret ? ret : note_made(pin_dir, ifindex);
 }
 
-int tc_attach(const char *pin_dir, uint32_t ifindex, int program)
+int tc_attach(enum tc_place place, const char *pin_dir, uint32_t ifindex, int program)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = HANDLE, .priority = PRIORITY, .prog_fd = program,
-		    .flags = BPF_TC_F_REPLACE);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = HANDLE, .priority = PRIORITY + place,
+		    .prog_fd = program, .flags = BPF_TC_F_REPLACE);
 	int ret = make_qdisc(pin_dir, ifindex);
 
 	return ret ? ret : bpf_tc_attach(&hook, &opts);
 }
 
-void tc_detach(const char *pin_dir, uint32_t ifindex)
+void tc_detach(enum tc_place place, const char *pin_dir, uint32_t ifindex)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = HANDLE, .priority = PRIORITY);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = HANDLE, .priority = PRIORITY + place);
 
 	bpf_tc_detach(&hook, &opts);
 	if (!has_made(pin_dir, ifindex) || !is_empty(ifindex))
@@ -166,14 +168,14 @@ void tc_detach(const char *pin_dir, uint32_t ifindex)
 	bpf_tc_hook_destroy(&hook);
 }
 
-void tc_leave(const char *pin_dir, const struct ours *ours)
+void tc_leave(enum tc_place place, const char *pin_dir, const struct ours *ours)
 {
 	struct if_nameindex *list = if_nameindex();
 	uint32_t id;
 
 	for (struct if_nameindex *entry = list; entry && entry->if_index; entry++) {
-		if (!tc_query(entry->if_index, &id) && id && ours_has(ours, id))
-			tc_detach(pin_dir, entry->if_index);
+		if (!tc_query(place, entry->if_index, &id) && id && ours_has(ours, id))
+			tc_detach(place, pin_dir, entry->if_index);
 	}
 	if_freenameindex(list);
 }

@@ -15,6 +15,7 @@
 #include "contents.h"
 #include "counters.h"
 #include "err.h"
+#include "guard.h"
 #include "instance.h"
 #include "nat.h"
 #include "pins.h"
@@ -167,6 +168,21 @@ static void program_tag(const struct verifier *v, unsigned int dev, char tag[TAG
 	if (!bpf_obj_get_info_by_fd(nat_program(&v->nat, attach_program_for(&v->plan, dev)), &info,
 				    &size))
 		instance_tag(info.id, tag);
+}
+
+static void check_guard(struct verifier *v)
+{
+	unsigned int before = v->result->count;
+	struct finding *f;
+
+	for (unsigned int i = 0; i < v->plan.dev_count; i++) {
+		if (guard_is_on(&v->plan, i))
+			continue;
+		f = find(v, FINDING_DRIFT, "guard", v->plan.dev[i].name);
+		say(f->found, "no filter at TC behind the program of the NAT");
+		say(f->needed, "one, so that nothing leaves untranslated without the program");
+	}
+	settle(v, before, "guard");
 }
 
 /* The programs of this natxdp are loaded beside those that run, and compared. */
@@ -428,6 +444,7 @@ static int check_all(struct verifier *v, struct err *err)
 	}
 	check_pins(v);
 	check_attachment(v);
+	check_guard(v);
 	check_program(v);
 	ret = check_contents(v, err);
 	if (!ret)

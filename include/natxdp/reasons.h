@@ -66,7 +66,9 @@
 	X(DROP_TUNNELS, DROP, "drop_tunnels", "more endpoints of load balancers than can be remembered") \
 	X(DROP_INNER, DROP, "drop_inner", "came from a load balancer, and is nothing to translate") \
 	X(DROP_INNER_IPV6, DROP, "drop_inner_ipv6", "IPv6 from a load balancer")               \
-	X(RETURNED, REPLY, "returned", "not to be translated: back to the load balancer as it came")
+	X(RETURNED, REPLY, "returned", "not to be translated: back to the load balancer as it came") \
+	X(DROP_DETACHED, DROP, "drop_detached",                                                 \
+	  "to be translated, but the program that does it was not on the interface")
 
 enum natxdp_reason {
 #define X(id, verdict, name, text) NATXDP_##id,

@@ -49,8 +49,8 @@ def test_well(any_lab: Lab) -> None:
         assert code == 0, report
         assert report["result"] == "ok"
         assert [c["check"] for c in report["checks"]] == [
-            "pins", "attachment", "program", "configuration", "sysctls", "expiry", "watcher",
-            "packet",
+            "pins", "attachment", "guard", "program", "configuration", "sysctls", "expiry",
+            "watcher", "packet",
         ]  # fmt: skip
         [packet] = [c for c in report["checks"] if c["check"] == "packet"]
         assert "UDP 10.255.255.254:9 to 192.0.2.1:9 became" in packet["found"]

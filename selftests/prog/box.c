@@ -4,9 +4,9 @@
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <net/if.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "box_kernel.h"
 #include "geometry.h"
 #include "hook.h"
 
@@ -26,6 +27,7 @@ struct box {
 	bool two_armed;
 	struct bpf_object *object;
 	struct bpf_program *program[BOX_OUTSIDE + 1];
+	int guard[2]; /* programs behind the others, over the same maps; [1]: of the inside alone */
 	uint32_t inside_ifindex, outside_ifindex;
 	struct natxdp_geometry geometry;
 	const struct natxdp_bucket *table; /* mmapped */
@@ -38,36 +40,6 @@ const uint8_t box_host_mac[6] = { 2, 0, 0, 0, 0, 2 };
 const uint8_t box_in_mac[6] = { 2, 0, 0, 0, 0, 1 };
 const uint8_t box_out_mac[6] = { 2, 0, 0, 0, 1, 1 };
 const uint8_t box_router_mac[6] = { 2, 0, 0, 0, 1, 254 };
-
-/* The route lookups of the data plane need real interfaces and neighbours. */
-static const char *const network[] = {
-	/* or the kernel's own IPv6 packets run through the programs and are counted */
-	"echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6",
-	"ip link add in0 address 02:00:00:00:00:01 type veth peer name in1",
-	"ip link add out0 address 02:00:00:00:01:01 type veth peer name out1",
-	"ip addr add 10.77.0.1/24 dev in0",
-	"ip addr add 203.0.113.1/24 dev out0",
-	"for i in lo in0 in1 out0 out1; do ip link set $i up; done",
-	"ip neigh add 10.77.0.2 lladdr 02:00:00:00:00:02 dev in0 nud permanent",
-	"ip neigh add 10.77.0.3 lladdr 02:00:00:00:00:03 dev in0 nud permanent",
-	"for i in 20 21; do ip neigh add 203.0.113.$i lladdr 02:00:00:00:01:14 dev out0; done",
-	"ip neigh add 203.0.113.254 lladdr 02:00:00:00:01:fe dev out0 nud permanent",
-	"ip route add default via 203.0.113.254; echo 1 > /proc/sys/net/ipv4/ip_forward",
-};
-
-static void make_network(void)
-{
-	static bool made;
-	unsigned int i;
-
-	if (made)
-		return;
-	assert_int_equal(unshare(CLONE_NEWNET), 0);
-	for (i = 0; i < sizeof(network) / sizeof(*network); i++)
-		if (system(network[i]))
-			fail_msg("failed: %s", network[i]);
-	made = true;
-}
 
 static double now(void)
 {
@@ -274,13 +246,15 @@ struct box *box_open(const struct box_options *options)
 	struct box *box = calloc(1, sizeof(*box));
 
 	libbpf_set_print(quiet);
-	make_network();
+	box_make_network();
 	box->hook = box_hook;
 	box->two_armed = options->two_armed;
 	box->cpus = libbpf_num_possible_cpus();
 	box->inside_ifindex = if_nametoindex("in0");
 	box->outside_ifindex = if_nametoindex("out0");
 	load(box, options);
+	for (int inside = 0; inside < 2; inside++)
+		box->guard[inside] = box_guard_load(box->object, inside);
 	fill(box, options);
 	arm(box);
 	attach(box, true);
@@ -377,6 +351,8 @@ void box_forget(struct box *box)
 {
 	attach(box, false);
 	munmap((void *)box->table, box->buckets * sizeof(*box->table));
+	for (int inside = 0; inside < 2; inside++)
+		close(box->guard[inside]);
 	bpf_object__close(box->object);
 	free(box);
 }
@@ -425,6 +401,16 @@ static int run_program(struct box *box, enum box_side side, struct bpf_test_run_
 	return bpf_prog_test_run_opts(bpf_program__fd(box->program[side]), run);
 }
 
+bool box_guard_drops(struct box *box, enum box_side side, const void *data, size_t len)
+{
+	uint64_t before = box_reason(box, NATXDP_DROP_DETACHED);
+	bool drops = box_guard_run(box->guard[side == BOX_INSIDE], ifindex(box, side), data, len);
+
+	assert_int_equal(box_reason(box, NATXDP_DROP_DETACHED), before + drops);
+	box->frames[XDP_DROP] += drops;
+	return drops;
+}
+
 void box_run_raw(struct box *box, enum box_side side, const void *data, size_t len,
 		 struct output *out)
 {
@@ -454,6 +440,10 @@ void box_run_raw(struct box *box, enum box_side side, const void *data, size_t l
 	box->frames[out->verdict]++;
 	if (!verdict_fits(out->reason, out->verdict))
 		fail_msg("reason %d, and verdict %u", out->reason, out->verdict);
+	/* a test run has no skb for what is shorter than a header */
+	if (out->verdict == XDP_PASS && out->len > ETH_HLEN &&
+	    box_guard_drops(box, side, out->data, out->len))
+		fail_msg("reason %d: passed, and the guard drops it", out->reason);
 }
 
 void box_run(struct box *box, enum box_side side, const struct frame *f, struct output *out)

@@ -81,6 +81,12 @@ void box_run_raw(struct box *box, enum box_side side, const void *data, size_t l
 /* MAC addresses that are all 0 become those of the side's neighbour and of the box. */
 void box_run(struct box *box, enum box_side side, const struct frame *f, struct output *out);
 
+/*
+ * The guard behind the program, asked alone: does it drop this frame? Every frame that the NAT
+ * passes is shown to it, and must not be dropped.
+ */
+bool box_guard_drops(struct box *box, enum box_side side, const void *data, size_t len);
+
 /* One-armed, and without a look at counters: for many, on any CPU. Returns the verdict. */
 uint32_t box_run_fast(struct box *box, const struct frame *f);
 

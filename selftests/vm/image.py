@@ -17,8 +17,9 @@ BUILD = Path(os.environ.get("NATXDP_BUILD", TOP / "build"))
 CACHE = BUILD / "vm"
 HERE = Path(__file__).parent
 BUSYBOX = "/bin/busybox"
-# with everything that they need; what is built into the kernel is left out
-MODULES = ["virtio_pci", "virtio_net", "virtio_rng", "veth"]
+# with everything that they need; what is built into the kernel is left out. The last two are for
+# the hook at TC, and for the guard there
+MODULES = ["virtio_pci", "virtio_net", "virtio_rng", "veth", "sch_ingress", "cls_bpf"]
 # a shell that, unlike Debian's busybox, looks at PATH before it takes an applet
 PROGRAMS = {"bin/sh": "dash", "usr/sbin/ip": "ip", "usr/sbin/ethtool": "ethtool"}
 

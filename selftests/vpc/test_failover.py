@@ -47,7 +47,7 @@ def fleet(running: Fleet) -> Iterator[Fleet]:
     vpc = running
     untranslated, leaked = vpc.untranslated.forget(), vpc.leaks.forget()
     assert not leaked, f"left the VPC with a private source: {leaked[:3]}"
-    assert vpc.may_leak or not untranslated, f"left a NAT untranslated: {untranslated[:3]}"
+    assert not untranslated, f"left a NAT untranslated: {untranslated[:3]}"
 
 
 def check(vpc: Fleet, result: scenario.Result, moves: bool) -> None:
@@ -64,8 +64,6 @@ def check(vpc: Fleet, result: scenario.Result, moves: bool) -> None:
                                   if failure.nodes == "abc"])
 def test_connections_survive(fleet: Fleet, name: str) -> None:
     failure = FAILURES[name]
-    # until somebody notices, the kernel forwards what no program translates; the gateway drops it
-    fleet.may_leak = name == "wedged"
     result = scenario.run(fleet, name, lambda: failure.strike(fleet, "a"), "a",
                           traffic=fleet.traffic, moves=failure.moves, watch=3)
     check(fleet, result, failure.moves)
@@ -75,7 +73,6 @@ def test_connections_survive(fleet: Fleet, name: str) -> None:
 
 def test_new_connections_while_another_node_has_the_zone(fleet: Fleet) -> None:
     """They work at once, from the elastic IP of their zone, and the others are told of them."""
-    fleet.may_leak = False
     fleet.nodes["a"].crash()
     scenario.wait_holder(fleet, "a", lambda letter: letter not in ("", "a"), 60)
     fleet.traffic.wait_back(60)
@@ -100,7 +97,6 @@ def test_new_connections_while_another_node_has_the_zone(fleet: Fleet) -> None:
 
 def test_tables_of_another_size_are_replicated_on(fleet: Fleet) -> None:
     """Two nodes get new tables while they run, one larger and one smaller, and then one dies."""
-    fleet.may_leak = False
     since = time.time()
     for letter, max_flows in (("a", 200_000), ("b", 60_000)):
         node = fleet.nodes[letter]
@@ -123,7 +119,6 @@ def test_tables_of_another_size_are_replicated_on(fleet: Fleet) -> None:
 
 
 def test_a_slow_and_throttling_api(fleet: Fleet) -> None:
-    fleet.may_leak = False
     faults = fleet.cloud.standin.faults
     faults.add(action="ReplaceRoute", error="RequestLimitExceeded", status=503, times=2)
     faults.add(action="AssociateAddress", delay=1.0, times=1)
@@ -151,7 +146,6 @@ CUTS = {
 @pytest.mark.parametrize("name", CUTS)
 def test_no_split_brain(fleet: Fleet, name: str) -> None:
     """The clients reach all nodes all the time: nothing may be lost, whoever holds what."""
-    fleet.may_leak = False
     since = time.time()
     start = {zone: holders[0] for zone, holders in fleet.holders().items()}
     fleet.traffic.mark()
