@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import selectors
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -95,6 +96,8 @@ def connect(fleet: Fleet, clients: int = CLIENTS) -> list[Client]:
             sock = tenant.socket(socket.AF_INET, socket.SOCK_STREAM)
             sock.setblocking(False)
             sock.bind((f"10.0.1.{number}", 0))
+            # closed at once: the kernel would go on sending, into the tests after this one
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             sock.connect_ex((fleet.server, PORT))
             found.append(Client(fleet, endpoint, sock))
     return found
