@@ -8,7 +8,17 @@
 enum { BENCH_CPUS_MAX = 64 };
 
 /* Ethernet, IPv4, UDP and GENEVE before a packet that comes from a load balancer. */
-enum { FEEDER_OUTER = 14 + 68 };
+enum { FEEDER_OUTER = 14 + 68, FEEDER_OUTER_WORDS = 8 };
+
+/* They, in pieces in which they are read. */
+struct outer {
+	__u32 eth[3];
+	__u16 eth_type;
+	__u32 ip; /* its first word */
+	__u64 word[FEEDER_OUTER_WORDS];
+} __attribute__((packed, aligned(2)));
+
+_Static_assert(sizeof(struct outer) == FEEDER_OUTER, "no gap");
 
 /* What a packet carries, and the number of its flow. */
 struct tuple {

@@ -230,7 +230,8 @@ void subject_open_gwlb(struct subject *s, const char *pin_dir, const char *iface
 	s->ifindex = if_nametoindex(iface);
 	make_outer(s, lb, own);
 	load_feeder(s, draws);
-	memcpy(s->feeder->bss->outer, s->outer, sizeof(s->outer));
+	memcpy(&s->feeder->bss->outer, s->outer, sizeof(s->outer));
+	s->feeder->bss->shifting = 1;
 }
 
 void subject_side(struct subject *s, int inbound)
