@@ -34,7 +34,12 @@ enum geneve_limits {
 	GENEVE_CRITICAL = 0x80, /* of an option's type */
 	GENEVE_WANTED = 1 << NATXDP_GENEVE_ENDPOINT | 1 << NATXDP_GENEVE_ATTACHMENT |
 			1 << NATXDP_GENEVE_COOKIE,
+	GENEVE_COOKIE_LAST = NATXDP_GENEVE_HEADER - 4, /* where the cookie is if it is the last */
+	GENEVE_IP_FIRST = 0x45,			       /* byte of an IPv4 header without options */
 };
+
+/* Of the last word of a header: the cookie is the other half, if it is the last option. */
+#define GENEVE_NOT_COOKIE bpf_cpu_to_be64(~0xffffffffull)
 
 /* What a packet has that came in GENEVE, and where it goes back to. */
 struct geneve_packet {
@@ -63,18 +68,67 @@ static __always_inline struct geneve_packet *geneve_get(void)
 	return bpf_map_lookup_elem(&geneve_packet, &zero);
 }
 
+/*
+ * Is the checksum of an IPv4 header without options right? Then the sum of its words, which is not
+ * 0, can be divided by 0xffff. A multiple of an odd number times that number's inverse is the
+ * quotient, anything else times it is more than every quotient.
+ */
+static __always_inline int geneve_ip_right(const struct iphdr *ip)
+{
+	const __u32 *word = (const void *)ip;
+	__u64 sum = (__u64)word[0] + word[1] + word[2] + word[3] + word[4];
+
+	return sum * 0xfffefffefffeffffull <= ~0ull / 0xffff;
+}
+
 /* Is it UDP to the port of GENEVE? Of a fragment that is not the first nobody knows. */
 static __always_inline int geneve_is(hook_ctx *ctx)
 {
-	struct ethhdr *eth = hook_data(ctx);
-	struct iphdr *ip = (void *)(eth + 1);
-	struct udphdr *udp;
+	void *eth = hook_data(ctx);
+	const __be16 *type = eth + offsetof(struct ethhdr, h_proto);
+	struct iphdr *ip = eth + sizeof(struct ethhdr);
+	struct udphdr *udp = (void *)(ip + 1);
 
-	if ((void *)(ip + 1) > hook_end(ctx) || eth->h_proto != bpf_htons(ETH_P_IP) ||
-	    ip->protocol != IPPROTO_UDP || ip->frag_off & bpf_htons(IP_OFFSET_MASK))
+	if ((void *)(udp + 1) > hook_end(ctx) || ip->protocol != IPPROTO_UDP)
 		return 0;
-	udp = (void *)ip + ip->ihl * 4;
+	if (*type != bpf_htons(ETH_P_IP) || ip->frag_off & bpf_htons(IP_OFFSET_MASK))
+		return 0;
+	if (*(__u8 *)ip != GENEVE_IP_FIRST)
+		udp = (void *)ip + ip->ihl * 4;
 	return (void *)(udp + 1) <= hook_end(ctx) && udp->dest == bpf_htons(NATXDP_GENEVE_PORT);
+}
+
+/*
+ * A packet that looks as nearly all do: its header has three options and nothing else, with IPv4
+ * behind it, all lengths and the checksum right. Returns the length of the inner packet, or 0:
+ * that is for geneve_read(). The header is not looked at: it is all right if it is that
+ * of a tunnel.
+ */
+static __always_inline __u32 geneve_read_usual(hook_ctx *ctx, struct iphdr *ip)
+{
+	struct udphdr *udp = (void *)(ip + 1);
+	struct iphdr *inner = (void *)ip + NATXDP_TUNNEL_OVERHEAD;
+	__u32 len, inner_len;
+
+	if ((void *)(inner + 1) > hook_end(ctx))
+		return 0;
+	len = bpf_ntohs(ip->tot_len);
+	inner_len = bpf_ntohs(inner->tot_len);
+	if (*(__u8 *)ip != GENEVE_IP_FIRST || ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS) ||
+	    len > hook_end(ctx) - (void *)ip || udp->len != bpf_htons(len - sizeof(*ip)) ||
+	    inner->version != 4 || inner_len + NATXDP_TUNNEL_OVERHEAD > len || !geneve_ip_right(ip))
+		return 0;
+	return inner_len;
+}
+
+/* Of such a packet, if the cookie is its last option. */
+static __always_inline struct natxdp_label geneve_usual_label(const struct iphdr *ip)
+{
+	const struct udphdr *udp = (const void *)(ip + 1);
+	struct natxdp_label label = { .sport = udp->source };
+
+	label.cookie = *(const __be32 *)((const void *)(udp + 1) + GENEVE_COOKIE_LAST);
+	return label;
 }
 
 /* The header of the tunnel, as the answers will have it: without the options. */
@@ -103,7 +157,7 @@ static __always_inline int geneve_read_fixed(hook_ctx *ctx, struct geneve_packet
 	    ip->ihl != sizeof(*ip) / 4 || ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS))
 		return -EINVAL;
 	/* it is thrown away: nobody after us would see that it was broken */
-	if (csum_fold(csum_header(ip, sizeof(*ip))) != 0xffff)
+	if (!geneve_ip_right(ip))
 		return -EINVAL;
 	len = bpf_ntohs(ip->tot_len);
 	options = (geneve->version_len & 0x3f) * 4;
@@ -211,6 +265,23 @@ static __always_inline int geneve_read(hook_ctx *ctx, struct geneve_packet *p)
 	return geneve_read_options(ctx, p, options);
 }
 
+/* IPv4 from this host to the load balancer, in words: what the compiler knows needs no sum. */
+static __always_inline void geneve_write_ip(struct iphdr *ip, const struct natxdp_tunnel *t,
+					    __u32 len)
+{
+	const __be32 fragment = bpf_htonl(IP_DONT_FRAGMENT),
+		     hops = bpf_htonl(REPLY_TTL << 24 | IPPROTO_UDP << 16);
+	__be32 *word = (void *)ip, first = bpf_htonl(0x45000000 | len);
+	__u64 sum = (__u64)fragment + hops + first + t->own + t->lb;
+
+	word[0] = first;
+	word[1] = fragment;
+	word[2] = hops;
+	ip->check = ~csum_fold((sum & 0xffff) + (sum >> 16));
+	ip->saddr = t->own;
+	ip->daddr = t->lb;
+}
+
 /* The outer headers of an answer, NATXDP_TUNNEL_OVERHEAD bytes at @ip. */
 static __always_inline void geneve_write(struct iphdr *ip, const struct natxdp_tunnel *t,
 					 struct natxdp_label label, __u32 inner)
@@ -220,11 +291,7 @@ static __always_inline void geneve_write(struct iphdr *ip, const struct natxdp_t
 	__be32 *cookie = (void *)header;
 	int i;
 
-	ip->tos = 0;
-	ip->id = 0;
-	ip->frag_off = bpf_htons(IP_DONT_FRAGMENT);
-	ip->check = 0;
-	reply_ip(ip, IPPROTO_UDP, inner + NATXDP_TUNNEL_OVERHEAD, t->own, t->lb);
+	geneve_write_ip(ip, t, inner + NATXDP_TUNNEL_OVERHEAD);
 	udp->source = label.sport;
 	udp->dest = bpf_htons(NATXDP_GENEVE_PORT);
 	udp->len = bpf_htons(inner + NATXDP_TUNNEL_OVERHEAD - sizeof(*ip));

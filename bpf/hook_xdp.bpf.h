@@ -118,23 +118,29 @@ static __always_inline void hook_eth_copy(void *to, const void *from)
 	*(__u16 *)(t + 3) = *(const __u16 *)(f + 3);
 }
 
-/* Take the @len bytes behind the Ethernet header away. Returns 0 or an error. */
+/* For an IPv4 packet to a neighbour. */
+static __always_inline void hook_eth_set(struct hook_eth *eth, const struct natxdp_next_hop *nh)
+{
+	const __u32 *macs = (const void *)nh->dst_mac; /* both */
+
+	eth->word[0] = macs[0];
+	eth->word[1] = macs[1];
+	eth->word[2] = macs[2];
+	eth->type = bpf_htons(ETH_P_IP);
+}
+
+/* Take the @len bytes behind the Ethernet header away, more than it has. Returns 0 or an error. */
 static __always_inline int hook_pop(hook_ctx *ctx, __u32 len)
 {
-	void *eth = hook_data(ctx), *next = eth + ETH_HLEN;
-	struct hook_eth saved;
+	void *eth = hook_data(ctx), *to = eth + len, *next = eth + ETH_HLEN, *end = to + ETH_HLEN;
 
-	barrier_var(next); /* clang knows from elsewhere that it is there, the verifier does not */
-	if (next > hook_end(ctx))
+	/* clang knows from elsewhere that they are there, the verifier does not */
+	barrier_var(next);
+	barrier_var(end);
+	if ((!__builtin_constant_p(len) && next > hook_end(ctx)) || end > hook_end(ctx))
 		return -EINVAL;
-	hook_eth_copy(&saved, eth);
-	if (bpf_xdp_adjust_head(ctx, (int)len))
-		return -EINVAL;
-	eth = hook_data(ctx);
-	if (eth + ETH_HLEN > hook_end(ctx))
-		return -EINVAL;
-	hook_eth_copy(eth, &saved);
-	return 0;
+	hook_eth_copy(to, eth);
+	return bpf_xdp_adjust_head(ctx, (int)len);
 }
 
 #endif

@@ -181,10 +181,12 @@ static __always_inline int refuse(hook_ctx *ctx, const struct packet *pkt, int r
 static __always_inline int forward_check(const struct packet *pkt, __u8 flags,
 					 const struct natxdp_config *cfg, int *cut)
 {
+	__u32 mtu;
+
 	if (pkt->ip->ttl <= 1)
 		return NATXDP_REPLY_TTL;
-	if (TUNNEL_FLOWS && flags & NATXDP_FLOW_INBOUND && tunnel_mtu() &&
-	    packet_longest(pkt) > tunnel_mtu())
+	mtu = TUNNEL_FLOWS && flags & NATXDP_FLOW_INBOUND ? tunnel_mtu() : 0;
+	if (mtu && packet_longest(pkt) > mtu)
 		return NATXDP_REPLY_TOO_BIG;
 	*cut = !(flags & (NATXDP_FLOW_INBOUND | NATXDP_FLOW_HAIRPIN)) && cfg->egress_mtu &&
 	       packet_longest(pkt) > cfg->egress_mtu;
@@ -228,11 +230,11 @@ static __always_inline int forward_tunnelled(hook_ctx *ctx, struct packet *pkt,
 
 	if (nh || inbound) /* or else the kernel takes one off */
 		rewrite_ttl(pkt->ip);
-	if (nh) {
+	if (nh && !inbound) {
 		mac_copy(pkt->eth->h_dest, nh->dst_mac);
 		mac_copy(pkt->eth->h_source, nh->src_mac);
 	}
-	if (inbound && tunnel_wrap(ctx, f))
+	if (inbound && tunnel_wrap(ctx, f, pkt->len, nh))
 		return finish(NATXDP_DROP_INTERNAL, pkt);
 	if (!nh)
 		return finish(inbound ? NATXDP_IN_VIA_KERNEL : NATXDP_OUT_VIA_KERNEL, pkt);

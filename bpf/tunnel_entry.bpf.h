@@ -28,7 +28,9 @@ static __always_inline int natxdp_tunnelled(hook_ctx *ctx)
 	int tenant = NATXDP_TENANT_OUTSIDE;
 
 	if (!hook_prepare(ctx) && geneve_is(ctx)) {
-		tenant = tunnel_strip(ctx);
+		tenant = tunnel_strip_usual(ctx);
+		if (!tenant)
+			tenant = tunnel_strip(ctx);
 		if (tenant < 0)
 			return tunnel_refuse(ctx, not_opened(tenant));
 		side = NATXDP_SIDE_INSIDE;

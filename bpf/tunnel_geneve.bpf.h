@@ -56,29 +56,32 @@ static __always_inline struct natxdp_tunnel *tunnel_at(__u32 index)
 	return bpf_map_lookup_elem(&tunnels, &index);
 }
 
-static __always_inline __u32 tunnel_hash(const struct natxdp_tunnel *t)
+/*
+ * Where to look first: an index. @ends: both addresses, @header: that of GENEVE. The products are
+ * made side by side; the last option is not in them.
+ */
+static __always_inline __u32 tunnel_home(const __u64 *ends, const __u64 *header)
 {
 	const struct natxdp_geometry *g = (const void *)&geometry;
 	__u64 h;
-	int i;
 
 	barrier_var(g);
-	h = ((__u64)t->own << 32 | t->lb) * (g->hash_key[0] | 1);
-#pragma unroll
-	for (i = 0; i < NATXDP_GENEVE_HEADER / 8; i++)
-		h = (h ^ t->word[i]) * (g->hash_key[i % 5] | 1);
-	return h >> 32;
+	h = (*ends + header[0] + g->hash_key[0]) * (header[1] + g->hash_key[1]);
+	h += (header[2] + g->hash_key[2]) * (header[3] + g->hash_key[3]);
+	return ((h >> 32) * (NATXDP_TUNNELS_MAX - 1) >> 32) + 1;
 }
 
-static __always_inline int tunnel_is(const struct natxdp_tunnel *a, const struct natxdp_tunnel *b)
+static __always_inline int tunnel_is(const struct natxdp_tunnel *t, const __u64 *ends,
+				     const __u64 *header, __u64 last)
 {
-	__u64 other = (a->lb ^ b->lb) | (a->own ^ b->own);
-	int i;
+	return t->ends == *ends && t->word[0] == header[0] && t->word[1] == header[1] &&
+	       t->word[2] == header[2] && t->word[3] == header[3] && t->word[4] == last;
+}
 
-#pragma unroll
-	for (i = 0; i < NATXDP_GENEVE_HEADER / 8; i++)
-		other |= a->word[i] ^ b->word[i];
-	return !other;
+static __always_inline int tunnel_equal(const struct natxdp_tunnel *a,
+					const struct natxdp_tunnel *b)
+{
+	return tunnel_is(a, &b->ends, b->word, b->word[NATXDP_GENEVE_HEADER / 8 - 1]);
 }
 
 static __always_inline struct natxdp_tunnel_conf *tunnel_conf_get(void)
@@ -117,8 +120,7 @@ static __always_inline int tunnel_add(struct natxdp_tunnel *at, const struct nat
 		return NATXDP_DROP_GENEVE_SOURCE;
 	if (__sync_val_compare_and_swap(&at->state, NATXDP_TUNNEL_EMPTY, NATXDP_TUNNEL_BUSY))
 		return NATXDP_DROP_RACE;
-	at->lb = t->lb;
-	at->own = t->own;
+	at->ends = t->ends;
 #pragma unroll
 	for (i = 0; i < NATXDP_GENEVE_HEADER / 8; i++)
 		at->word[i] = t->word[i];
@@ -137,17 +139,17 @@ static __always_inline int tunnel_add(struct natxdp_tunnel *at, const struct nat
  */
 static __always_inline int tunnel_find(const struct natxdp_tunnel *t)
 {
-	__u32 i, index, nothing = 0, hash = tunnel_hash(t), state;
+	__u32 i, index, nothing = 0, home = tunnel_home(&t->ends, t->word), state;
 	struct natxdp_tunnel *at;
 	int reason;
 
 #pragma clang loop unroll(disable)
 	for (i = 0; i < TUNNEL_TRIES; i++) {
-		index = (hash + i) % (NATXDP_TUNNELS_MAX - 1) + 1;
+		index = (home - 1 + i) % (NATXDP_TUNNELS_MAX - 1) + 1;
 		at = tunnel_at(index);
 		if (!at)
 			break;
-		if (READ_ONCE(at->state) == NATXDP_TUNNEL_VALID && tunnel_is(at, t))
+		if (READ_ONCE(at->state) == NATXDP_TUNNEL_VALID && tunnel_equal(at, t))
 			return index;
 		/* another one, or one that comes to be just now: nothing is read before */
 		barrier_var(nothing);
@@ -158,7 +160,7 @@ static __always_inline int tunnel_find(const struct natxdp_tunnel *t)
 			reason = tunnel_add(at, t);
 			return reason ? not_opened(reason) : (int)index;
 		}
-		if (tunnel_is(at, t))
+		if (tunnel_equal(at, t))
 			return index;
 	}
 	return not_opened(NATXDP_DROP_TUNNELS);
@@ -216,6 +218,38 @@ static __always_inline __u32 tunnel_inner_len(hook_ctx *ctx, __u32 offset, __u32
 }
 
 /*
+ * The same as tunnel_strip() for nearly all packets: those of a tunnel that stands where it is
+ * looked for first. Returns its index, 0: it is another one, untouched, or a reason as not_opened().
+ */
+static __always_inline int tunnel_strip_usual(hook_ctx *ctx)
+{
+	struct iphdr *ip = hook_data(ctx) + ETH_HLEN;
+	const __u64 *ends = (const void *)&ip->saddr;
+	const __u64 *header = (const void *)ip + sizeof(*ip) + sizeof(struct udphdr);
+	__u32 len = geneve_read_usual(ctx, ip), index;
+	struct geneve_packet *p;
+	struct natxdp_tunnel *t;
+
+	if (!len)
+		return 0;
+	index = tunnel_home(ends, header);
+	t = tunnel_at(index);
+	if (!t || READ_ONCE(t->state) != NATXDP_TUNNEL_VALID ||
+	    t->cookie_at != GENEVE_COOKIE_LAST ||
+	    !tunnel_is(t, ends, header, header[4] & GENEVE_NOT_COOKIE))
+		return 0;
+	p = geneve_get();
+	if (!p)
+		return 0;
+	p->index = index;
+	p->label = geneve_usual_label(ip);
+	if (hook_pop(ctx, NATXDP_TUNNEL_OVERHEAD))
+		return not_opened(NATXDP_DROP_INTERNAL);
+	tunnel_count(index, 0, len);
+	return index;
+}
+
+/*
  * Take the outer headers off a packet in GENEVE. Returns the index of its
  * tunnel, or a reason as not_opened(). Inner IPv6 ends here.
  */
@@ -251,45 +285,57 @@ __noinline int tunnel_strip(hook_ctx *ctx)
 	return index;
 }
 
-/* Wrap the packet in what geneve_get() has: into the tunnel index, with the label. */
-__noinline int tunnel_wrap_as(hook_ctx *ctx)
+/* Put the packet of @len bytes behind the headers of the tunnel @index, and behind @eth. */
+static __always_inline int tunnel_push(hook_ctx *ctx, __u32 index, struct natxdp_label label,
+				       __u32 len, const struct hook_eth *eth)
 {
-	struct geneve_packet *p = geneve_get();
-	struct natxdp_tunnel *t = p ? tunnel_at(p->index) : NULL;
-	void *eth = hook_data(ctx), *next = eth + ETH_HLEN;
-	struct hook_eth saved;
-	__u32 len;
+	struct natxdp_tunnel *t = tunnel_at(index);
+	void *data;
 
-	barrier_var(next);
-	if (!t || next > hook_end(ctx))
+	if (!t || hook_push(ctx, NATXDP_TUNNEL_OVERHEAD, HOOK_SUM_NONE))
 		return -EINVAL;
-	hook_eth_copy(&saved, eth);
-	len = tunnel_inner_len(ctx, ETH_HLEN, hook_len(ctx) - ETH_HLEN);
-	if (!len || hook_push(ctx, NATXDP_TUNNEL_OVERHEAD, HOOK_SUM_NONE))
+	data = hook_data(ctx);
+	if (data + ETH_HLEN + NATXDP_TUNNEL_OVERHEAD > hook_end(ctx))
 		return -EINVAL;
-	eth = hook_data(ctx);
-	if (eth + ETH_HLEN + NATXDP_TUNNEL_OVERHEAD > hook_end(ctx))
-		return -EINVAL;
-	hook_eth_copy(eth, &saved);
-	geneve_write(eth + ETH_HLEN, t, p->label, len);
-	tunnel_count(p->index, 1, len);
+	hook_eth_copy(data, eth);
+	geneve_write(data + ETH_HLEN, t, label, len);
+	tunnel_count(index, 1, len);
 	return 0;
 }
 
-static __always_inline int tunnel_wrap(hook_ctx *ctx, const struct natxdp_flow *f)
+/*
+ * The Ethernet header is made of @nh, if there is one, and not read from the frame: what has
+ * just been written in other pieces than it is read, the CPU waits for.
+ */
+static __always_inline int tunnel_wrap(hook_ctx *ctx, const struct natxdp_flow *f, __u32 len,
+				       const struct natxdp_next_hop *nh)
 {
-	struct geneve_packet *p = geneve_get();
+	void *data = hook_data(ctx), *next = data + ETH_HLEN;
+	struct hook_eth eth;
 
-	if (!p)
+	barrier_var(next);
+	if (next > hook_end(ctx))
 		return -EINVAL;
-	p->index = f->next_hop;
-	p->label = natxdp_label(f);
-	return tunnel_wrap_as(ctx);
+	if (nh)
+		hook_eth_set(&eth, nh);
+	else
+		hook_eth_copy(&eth, data);
+	return tunnel_push(ctx, f->next_hop, natxdp_label(f), len, &eth);
 }
 
-static __always_inline int tunnel_wrap_answer(hook_ctx *ctx)
+__noinline int tunnel_wrap_answer(hook_ctx *ctx)
 {
-	return tunnel_wrap_as(ctx);
+	void *data = hook_data(ctx), *next = data + ETH_HLEN;
+	struct geneve_packet *p = geneve_get();
+	struct hook_eth eth;
+	__u32 len;
+
+	barrier_var(next);
+	if (!p || next > hook_end(ctx))
+		return -EINVAL;
+	hook_eth_copy(&eth, data);
+	len = tunnel_inner_len(ctx, ETH_HLEN, hook_len(ctx) - ETH_HLEN);
+	return len ? tunnel_push(ctx, p->index, p->label, len, &eth) : -EINVAL;
 }
 
 static __always_inline void tunnel_label(struct natxdp_flow *f)

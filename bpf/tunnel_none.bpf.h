@@ -56,8 +56,9 @@ static __always_inline void tunnel_seen(const struct natxdp_flow *in, __u32 now)
 	next_hop_seen(in->next_hop, now);
 }
 
-/* Put a packet of @f, an inbound entry, into its tunnel, the Ethernet header in front. */
-static __always_inline int tunnel_wrap(hook_ctx *ctx, const struct natxdp_flow *f)
+/* Put a packet of @f, an inbound entry, into its tunnel, and that to @nh if there is one. */
+static __always_inline int tunnel_wrap(hook_ctx *ctx, const struct natxdp_flow *f, __u32 len,
+				       const struct natxdp_next_hop *nh)
 {
 	return 0;
 }

@@ -39,8 +39,13 @@ enum natxdp_tunnel_state {
  * Found by a hash of what it is; where that place is taken, in one of the next.
  */
 struct natxdp_tunnel {
-	__be32 lb;  /* address of the load balancer */
-	__be32 own; /* address of this host to which it sends */
+	union {
+		struct {
+			__be32 lb;  /* address of the load balancer */
+			__be32 own; /* address of this host to which it sends */
+		};
+		__u64 ends;
+	};
 	union {
 		/* as it came, the options in their order, with 0 for the cookie */
 		__u8 header[NATXDP_GENEVE_HEADER];
