@@ -15,9 +15,12 @@
  *             REASON    those and Reason, a name of include/natxdp/reasons.h
  *             PROTOCOL  those and Protocol: tcp, udp, icmp, other
  *             STATE     those, Protocol and State, a name of include/natxdp/state.h
+ *             ENDPOINT  those and Endpoint, of a Gateway Load Balancer (mode gwlb)
  * level       BASIC     sent to CloudWatch by default
  *             EXTENDED  sent with cloudwatch_metrics = extended; each set of
  *                       dimensions is billed as a metric of its own
+ *             LOCAL     in /metrics only: of endpoints CloudWatch has nearly the same
+ *                       from AWS, at no cost (AWS/PrivateLinkEndpoints)
  * publisher   AGENT, HA (the agent of a node with peers), LAMBDA
  * prometheus  its name in /metrics, "" where the agent does not know it; sums
  *             count from the load of the NAT on there
@@ -180,7 +183,18 @@
 	METRIC(ISOLATED_ADDRESSES, "IsolatedAddressCount", COUNT, GAUGE, NAT, BASIC, LAMBDA, "", \
 	       "inside addresses that nat-isolate has blocked")                                 \
 	METRIC(FUNCTION_ERRORS, "FunctionErrorCount", COUNT, SUM, NAT, BASIC, LAMBDA, "",       \
-	       "runs of a function of the control plane that ended with an error")
+	       "runs of a function of the control plane that ended with an error")              \
+	METRIC(ENDPOINT_PACKETS_FROM, "EndpointPacketsFrom", COUNT, SUM, ENDPOINT, LOCAL, AGENT, \
+	       "natxdp_endpoint_packets_from_total",                                            \
+	       "packets that came from an endpoint, without the load balancer's headers")       \
+	METRIC(ENDPOINT_BYTES_FROM, "EndpointBytesFrom", BYTES, SUM, ENDPOINT, LOCAL, AGENT,    \
+	       "natxdp_endpoint_bytes_from_total", "IP bytes of these packets")                 \
+	METRIC(ENDPOINT_PACKETS_TO, "EndpointPacketsTo", COUNT, SUM, ENDPOINT, LOCAL, AGENT,    \
+	       "natxdp_endpoint_packets_to_total", "packets that were sent to an endpoint")     \
+	METRIC(ENDPOINT_BYTES_TO, "EndpointBytesTo", BYTES, SUM, ENDPOINT, LOCAL, AGENT,        \
+	       "natxdp_endpoint_bytes_to_total", "IP bytes of these packets")                   \
+	METRIC(ENDPOINT_FLOWS_OPENED, "EndpointNewFlowCount", COUNT, SUM, ENDPOINT, LOCAL, AGENT, \
+	       "natxdp_endpoint_flows_opened_total", "flows opened from an endpoint")
 
 enum metric {
 #define METRIC(id, name, unit, kind, dims, level, publisher, prom, text) METRIC_##id,

@@ -14,8 +14,8 @@ enum metric_unit {
 	UNIT_NONE
 };
 enum metric_kind { KIND_GAUGE, KIND_SUM, KIND_PEAK };
-enum metric_dims { DIMS_NAT, DIMS_ADDRESS, DIMS_REASON, DIMS_PROTOCOL, DIMS_STATE };
-enum metric_level { METRIC_BASIC = 1, METRIC_EXTENDED }; /* as enum conf_level */
+enum metric_dims { DIMS_NAT, DIMS_ADDRESS, DIMS_REASON, DIMS_PROTOCOL, DIMS_STATE, DIMS_ENDPOINT };
+enum metric_level { METRIC_BASIC = 1, METRIC_EXTENDED, METRIC_LOCAL }; /* as enum conf_level */
 enum metric_publisher { PUBLISHER_AGENT, PUBLISHER_HA, PUBLISHER_LAMBDA };
 
 struct metric_info {

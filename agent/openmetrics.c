@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "agent.h"
+#include "endpoints.h"
 
 struct writer {
 	const struct agent *agent;
 	bool openmetrics;
 	FILE *out;
+	struct endpoints endpoints;
 };
 
 static void family(const struct writer *w, const struct metric_info *m)
@@ -103,15 +105,34 @@ static void write_nat(const struct writer *w, enum metric metric, const struct m
 		line(w, m, "", agent->now.gauges.value[metric]);
 }
 
+static void write_endpoints(const struct writer *w, enum metric metric, const struct metric_info *m)
+{
+	char labels[48];
+
+	for (unsigned int i = 0; i < w->endpoints.count; i++) {
+		const struct endpoint *endpoint = &w->endpoints.item[i];
+
+		snprintf(labels, sizeof(labels), ",endpoint=\"%016" PRIx64 "\"", endpoint->id);
+		line(w, m, labels, endpoint_value(endpoint, metric));
+	}
+}
+
+static bool is_written(const struct agent *agent, const struct metric_info *m)
+{
+	if (m->dims == DIMS_ENDPOINT)
+		return nat_has(&agent->source.nat, NAT_MAP_tunnels);
+	return m->publisher == PUBLISHER_AGENT || (m->publisher == PUBLISHER_HA && agent->ha);
+}
+
 void openmetrics_write(const struct agent *agent, bool openmetrics, FILE *out)
 {
-	struct writer w = { agent, openmetrics, out };
+	struct writer w = { agent, openmetrics, out, { 0 } };
 
+	endpoints_read(&w.endpoints, &agent->source.nat);
 	for (int i = 0; i < METRIC_COUNT; i++) {
 		const struct metric_info *m = &metric_info[i];
 
-		if (m->publisher == PUBLISHER_LAMBDA ||
-		    (m->publisher == PUBLISHER_HA && !agent->ha))
+		if (!is_written(agent, m))
 			continue;
 		family(&w, m);
 		switch (m->dims) {
@@ -131,8 +152,12 @@ void openmetrics_write(const struct agent *agent, bool openmetrics, FILE *out)
 		case DIMS_STATE:
 			write_flows(&w, m, m->dims == DIMS_STATE);
 			break;
+		case DIMS_ENDPOINT:
+			write_endpoints(&w, i, m);
+			break;
 		}
 	}
+	endpoints_free(&w.endpoints);
 	if (openmetrics)
 		fputs("# EOF\n", out);
 }

@@ -26,6 +26,9 @@ unsigned int point_dimensions(enum metric_dims dims, const char *names[POINT_LAB
 	case DIMS_PROTOCOL:
 		names[0] = "Protocol";
 		return 1;
+	case DIMS_ENDPOINT:
+		names[0] = "Endpoint";
+		return 1;
 	}
 	return 0;
 }

@@ -16,10 +16,16 @@
  * that was unloaded are not the agent's to keep. So these, and no others.
  */
 static const enum nat_map nat_maps[SOURCE_MAPS] = {
-	[SOURCE_FLOW_TABLE] = NAT_MAP_flow_table, [SOURCE_FLOW_TAGS] = NAT_MAP_flow_tags,
-	[SOURCE_CONFIG] = NAT_MAP_config,	  [SOURCE_POOL] = NAT_MAP_ext_pool,
-	[SOURCE_HOST_PORTS] = NAT_MAP_host_ports, [SOURCE_COUNTERS] = NAT_MAP_counters,
-	[SOURCE_RECORDS] = NAT_MAP_records,	  [SOURCE_AGENT] = NAT_MAP_agent,
+	[SOURCE_FLOW_TABLE] = NAT_MAP_flow_table,
+	[SOURCE_FLOW_TAGS] = NAT_MAP_flow_tags,
+	[SOURCE_CONFIG] = NAT_MAP_config,
+	[SOURCE_POOL] = NAT_MAP_ext_pool,
+	[SOURCE_HOST_PORTS] = NAT_MAP_host_ports,
+	[SOURCE_COUNTERS] = NAT_MAP_counters,
+	[SOURCE_RECORDS] = NAT_MAP_records,
+	[SOURCE_AGENT] = NAT_MAP_agent,
+	[SOURCE_TUNNELS] = NAT_MAP_tunnels,
+	[SOURCE_TUNNEL_COUNTERS] = NAT_MAP_tunnel_counters,
 };
 
 static uint32_t id_of(int map)

@@ -26,6 +26,8 @@ enum source_map {
 	SOURCE_COUNTERS,
 	SOURCE_RECORDS,
 	SOURCE_AGENT,
+	SOURCE_TUNNELS, /* these two: in mode gwlb only */
+	SOURCE_TUNNEL_COUNTERS,
 	SOURCE_MAPS,
 };
 

@@ -13,7 +13,11 @@
 #include "metrics.h"
 
 struct totals {
-	uint64_t sum[METRIC_COUNT]; /* of metrics of kind SUM with dimensions NAT */
+	/*
+	 * Of metrics of kind SUM with dimensions NAT. Those from here on in the list have others, and
+	 * no place in what is kept: its layout is that of agents before.
+	 */
+	uint64_t sum[METRIC_ENDPOINT_PACKETS_FROM];
 	uint64_t reason_packets[NATXDP_REASON_COUNT];
 	uint64_t reason_bytes[NATXDP_REASON_COUNT];
 };

@@ -50,6 +50,7 @@ class Flow:
 class Endpoint:
     id: int
     tun: int  # file descriptor
+    vni: int = VNI
     flows: dict[bytes, Flow] = field(default_factory=dict)
     datagrams: dict[bytes, bytes] = field(default_factory=dict)  # in pieces: keys of flows
 
@@ -144,7 +145,7 @@ class Gwlb:
 
     def header(self, endpoint: Endpoint, flow: Flow) -> bytes:
         return struct.pack(
-            "!BBHI HBBQ HBBQ HBBI", 8, 0, 0x0800, VNI << 8,
+            "!BBHI HBBQ HBBQ HBBI", 8, 0, 0x0800, endpoint.vni << 8,
             OPTION_CLASS, 1, 2, endpoint.id, OPTION_CLASS, 2, 2, 0x0A00 + endpoint.id % 256,
             OPTION_CLASS, 3, 1, flow.cookie)  # fmt: skip
 

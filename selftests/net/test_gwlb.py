@@ -16,7 +16,7 @@ from agent import PORT as AGENT_PORT
 from agent import Agent
 from box import Natxdp
 from capture import Capture
-from gwlb import SO_RCVBUFFORCE, Fleet, build, flow_key
+from gwlb import SO_RCVBUFFORCE, VNI, Fleet, build, flow_key
 from lab import BPFFS, HELPERS, Lab, Namespace, wait_until
 
 PORT = 7000
@@ -270,6 +270,36 @@ def test_flows_and_stats_show_the_endpoint(fleet: Fleet) -> None:
             "flows_opened": 1,
         }  # fmt: skip
         assert "endpoint 0e00000000000002" in nodes[0].box.run("stats").stdout
+
+
+def test_metrics_of_endpoints(fleet: Fleet) -> None:
+    """All tunnels of an endpoint together, in /metrics as in stats; none of the probes."""
+    with serving(fleet, 1) as (_, nodes):
+        fleet.lab.ns["nat"] = fleet.nodes["10.0.0.11"]
+        agent = Agent(fleet.lab, pin_dir=nodes[0].box.pin_dir, health_probe="0.5")
+        for endpoint, sizes in ((0, [72]), (2, [72, 172])):
+            sock = udp(fleet, endpoint, 9)
+            for size in sizes:
+                sock.sendto(b"x" * size, (fleet.server, PORT))
+                assert sock.recv(200) == b"x" * size
+            sock.close()
+        other = fleet.gwlb.endpoints[2]
+        other.flows.clear()  # as behind another node of the load balancer: another VNI
+        other.vni = 0xAB02
+        sock = udp(fleet, 2, 9)
+        sock.sendto(b"x" * 72, (fleet.server, PORT))
+        assert sock.recv(200) == b"x" * 72
+        other.vni = VNI
+        found = {name: value for name, value in agent.metrics().items() if "endpoint=" in name}
+        assert found == {
+            f'natxdp_endpoint_{name}_total{{endpoint="{endpoint:016x}"}}': value
+            for endpoint, values in ((0x0E00000000000001, (1, 100, 1, 100, 1)),
+                                     (0x0E00000000000003, (3, 400, 3, 400, 2)))
+            for name, value in zip(("packets_from", "bytes_from", "packets_to", "bytes_to",
+                                    "flows_opened"), values)
+        }  # fmt: skip
+        assert len(nodes[0].box.stats()["tunnels"]) == 3
+        agent.kill()
 
 
 def test_path_mtu_through_the_tunnel(fleet: Fleet) -> None:
