@@ -99,6 +99,7 @@ static __always_inline void make(struct xdp_md *ctx, int to_empty)
 		return;
 	if (offset)
 		make_outer(ctx);
+	barrier(); /* or clang joins this pointer and that in make_outer(), and the verifier is lost */
 	eth = (void *)(long)ctx->data + offset;
 	ip = (void *)(eth + 1);
 	tcp = (void *)(ip + 1);
