@@ -54,3 +54,25 @@ def test_production_waits_for_people():
 def test_teardown_does_not_know_production():
     text = (TOP / ".github/workflows/teardown.yml").read_text()
     assert not re.search(r"\bprod\b", text)
+
+
+def jobs(path):
+    """By name, the text of each job."""
+    text = path.read_text()
+    return dict(re.findall(r"^  ([a-z-]+):\n((?:    .*\n|\n|  *#.*\n)+)", text[text.index("\njobs:\n"):], re.M))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_what_is_built_is_built_where_it_is_supported(path):
+    """make installs packages of Debian 12; what is linked on a newer system needs a newer glibc than Lambda has."""
+    for name, text in jobs(path).items():
+        if re.search(r"\bmake( |$)", "\n".join(re.findall(r"run: (.*(?:\n {10}.*)*)", text)), re.M):
+            assert re.search(r"^    container:(\n      image:)? debian:12$", text, re.M), f"{path.name}: {name}"
+
+
+def test_a_release_has_no_file_twice():
+    """cp refuses to put two files of one name into one directory."""
+    text = jobs(TOP / ".github/workflows/release.yml")["packages"]
+    step = re.search(r"- name: functions\n(.*?)(?=      - )", text, re.S).group(1)
+    assert "if: matrix.runner == 'ubuntu-24.04'" in step and "make lambda" in step
+    assert text.count("make lambda") == 1 and "lambda" not in re.search(r"run: make package(.*)", text).group(1)
