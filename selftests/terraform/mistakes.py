@@ -67,11 +67,11 @@ MISTAKES = [
     Mistake("one action more", LAMBDA + "iam.tf", '      addresses = ["ec2:AssociateAddress"]\n      leases    = ["dynamodb:GetItem"]', '      addresses = ["ec2:AssociateAddress", "ec2:ReleaseAddress"]\n      leases    = ["dynamodb:GetItem"]',
             "test modules/lambda iam functions_may_do_exactly_this", "The actions of a function's role are not those that are listed here."),
     Mistake("janitor without its condition", LAMBDA + "iam.tf", '{ "aws:ResourceTag/natxdp:ephemeral" = ["true"] }', "{}",
-            "test modules/lambda iam the_janitor_removes_left_overs_only", ""),
+            "test modules/lambda iam the_janitor_removes_left_overs_only", "nat-janitor may remove only what is tagged as ephemeral."),
     Mistake("commands to any instance", LAMBDA + "iam.tf", '"ssm:resourceTag/natxdp:module" = ["nat"]', '"ssm:resourceTag/natxdp:module" = ["nat", "probes"]',
             "test modules/lambda iam commands_go_to_nodes_of_the_nat", "Commands may go to nodes of this NAT only"),
     Mistake("metrics of any namespace", NAT + "iam.tf", '{ "cloudwatch:namespace" = ["NATXDP"] }', "{}",
-            "test modules/nat iam nodes_may_do_exactly_this_in_eip_mode", ""),
+            "test modules/nat iam nodes_may_do_exactly_this_in_eip_mode", "Nodes may publish metrics in the namespace NATXDP only."),
     Mistake("key for everybody", SECURITY + "kms.tf", 'identifiers = ["${local.prefix}:iam::${local.account}:root"]', 'identifiers = ["*"]',
             "test modules/security security the_key_rotates_and_is_for_known_services", "The key must not be for everybody."),
 
@@ -87,6 +87,20 @@ MISTAKES = [
     Mistake("scaling by a metric that is none", NAT + "nodes.tf", 'metric_name = "ActiveConnectionCount"', 'metric_name = "ActiveConnections"',
             "test modules/nat nodes a_fleet_scales", "The metric that scales the fleet is not in agent/metric_list.h."),
 
+    # What functions are started by, and with
+    Mistake("started when the alarm is over", LAMBDA + "events.tf", 'value = ["ALARM"]', 'value = ["OK"]',
+            "test modules/lambda functions who_starts_what", "An alarm that goes off starts it, and not one that ends."),
+    Mistake("no time to repair", LAMBDA + "main.tf", "nat-route-failover    = { timeout = 60", "nat-route-failover    = { timeout = 3",
+            "test modules/lambda functions eight_functions_from_one_package", "a minute is the least."),
+    Mistake("proof that goes around the program", LAMBDA + "documents.tf", '        "natxdp verify --json >/dev/null 2>&1",\n', "",
+            "test modules/lambda functions eight_functions_from_one_package", "has to run natxdp verify."),
+    Mistake("topic in plain text", OBSERVABILITY + "notify.tf", "kms_master_key_id = var.kms_key_arn", "kms_master_key_id = null",
+            "test modules/observability observability alarms_reach_people", "The topic is encrypted with the key that is given."),
+    Mistake("lease table that cannot come back", NAT + "state.tf", "point_in_time_recovery {\n    enabled = true", "point_in_time_recovery {\n    enabled = false",
+            "test modules/nat nodes the_lease_table_is_one_item_a_zone", "The lease table is encrypted, and can be brought back."),
+    Mistake("node that nobody proves", NAT + "nodes.tf", 'default_result       = "ABANDON"', 'default_result       = "CONTINUE"',
+            "test modules/nat nodes a_group_a_node", "A launch that nobody proves is given up, and a termination goes on."),
+
     # Where packets go
     Mistake("source/destination check on", NAT + "addresses.tf", "source_dest_check = false", "source_dest_check = true",
             "test modules/nat routes interfaces_forward", "source_dest_check has to be off"),
@@ -101,7 +115,7 @@ MISTAKES = [
     Mistake("one name for all nodes", NAT + "nodes.tf", "{ ha_node = node,", "{ ha_node = local.azs[0],",
             "test modules/nat nodes nodes_know_their_fleet", "natxdpd.conf lacks what a node has to know of its peers."),
     Mistake("tag forgotten", NAT + "state.tf", 'hash_key     = "az"\n  tags         = local.tags', 'hash_key     = "az"',
-            "test modules/nat nodes everything_is_tagged", ""),
+            "test modules/nat nodes everything_is_tagged", "A resource lacks its tags."),
 
     # What people type
     Mistake("load balancer as mode", "examples/minimal/main.tf", 'name          = "egress"', 'name          = "egress"\n  mode          = "nlb"',

@@ -1,43 +1,107 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 # test-timeout: 900
-"""What is applied is what is planned: a second plan has nothing to do."""
+"""What is applied: a second plan has nothing to do, all has its tag, the nodes' programs take their files."""
 
-import json
 import re
-import subprocess
+from collections import namedtuple
 
 import pytest
+from settings import settings_of_nodes
 from tree import ENVS, EXAMPLES, resources
 
+# More than fits into a line of a configuration file, which inih limits.
+LONG = """module "nat" {
+  private_cidrs = [for i in range(60) : "10.${i}.0.0/16"]
+  no_nat_cidrs  = [for i in range(60) : "172.16.${i}.0/24"]
+}
+"""
 
-@pytest.mark.parametrize("root", ENVS + EXAMPLES)
-def test_apply_then_plan(tree, root):
-    tree.make_local(root)
-    status, output = tree.run(root, "apply", "-auto-approve", "-no-color")
-    assert status == 0, output[-3000:]
-    added = re.search(r"Apply complete! Resources: (\d+) added, 0 changed, 0 destroyed", output)
-    assert added and int(added.group(1)) >= 15, output[-500:]
-    status, output = tree.run(root, "plan", "-detailed-exitcode", "-no-color")
+# By root: the name of its NAT, and how many nodes know each other; one alone knows nobody
+FLEETS = {"envs/prod": ("natxdp-prod", 3), "envs/test": ("natxdp-test", 2), "examples/minimal": ("egress", 2),
+          "examples/complete": ("egress", 6), "examples/gwlb": ("egress", 0),
+          "examples/migrate-from-nat-gateway": ("egress", 0)}  # fmt: skip
+
+Applied = namedtuple("Applied", "root output state")
+
+
+@pytest.fixture(scope="module", params=ENVS + EXAMPLES)
+def applied(tree, request):
+    tree.make_local(request.param)
+    return Applied(request.param, *tree.apply(request.param))
+
+
+def test_all_is_added(applied):
+    added = re.search(r"Apply complete! Resources: (\d+) added, 0 changed, 0 destroyed", applied.output)
+    assert added and int(added.group(1)) >= 15, applied.output[-500:]
+
+
+def test_a_second_plan_has_nothing_to_do(tree, applied):
+    status, output = tree.run(applied.root, "plan", "-detailed-exitcode", "-no-color")
     assert status == 0, f"a second plan would change something: {output[-3000:]}"
-    check_tags(tree, root)
-    if root not in ENVS:
-        return
-    status, output = tree.run(root, "destroy", "-auto-approve", "-no-color")
-    assert status == 0, output[-3000:]
-    status, output = tree.run(root, "state", "list", "-no-color")
-    assert output.strip() == "", f"left behind by destroy: {output}"
 
 
-def check_tags(tree, root):
+def test_all_is_tagged(applied):
     """Whatever can have tags has that of the NAT, by which teardown and the janitor find it."""
-    shown = subprocess.run([tree.command, f"-chdir={tree.path(root)}", "show", "-json"], stdout=subprocess.PIPE,
-                           text=True, timeout=60, check=True)
-    state = json.loads(shown.stdout)["values"]["root_module"]
     untagged = [
-        resource["address"] for resource in resources(state)
+        resource["address"] for resource in resources(applied.state)
         if resource["mode"] == "managed" and "tags" in resource["values"]
         and "natxdp:nat" not in (resource["values"]["tags"] or {})
         # Groups have blocks of tags; the suite of module nat looks at them.
         and resource["type"] not in ("aws_autoscaling_group",)
-    ]
+    ]  # fmt: skip
     assert untagged == [], untagged
+
+
+def test_the_programs_take_their_files(applied, tmp_path):
+    nodes = settings_of_nodes(applied.state, tmp_path)
+    assert nodes
+    for natxdp, natxdpd in nodes:
+        assert natxdpd["imds"] == "on" and natxdpd["http_listen"].startswith("0.0.0.0:")
+        assert (natxdp["external"] == "auto") == (applied.root == "examples/gwlb")
+        check_fleet(applied.root, natxdp, natxdpd)
+
+
+def check_fleet(root, natxdp, natxdpd):
+    """Each node knows all nodes; an address of its zone is external, one of another in standby."""
+    nodes = [words.split() for words in natxdpd["ha_nodes"].split(", ") if words != "none"]
+    name, count = FLEETS[root]
+    assert len(nodes) == count, natxdpd["ha_nodes"]
+    if not nodes:
+        assert natxdpd["ha_node"] == "none" and natxdp["standby"] == "none"
+        return
+    zone = {node[0]: node[1] for node in nodes}[natxdpd["ha_node"]]
+    external, standby = set(), set()
+    for words in natxdpd["ha_addresses"].split(", "):
+        of, allocation, *private = words.split()
+        assert allocation.startswith("eipalloc-") and len(private) == len(nodes)
+        (external if of == zone else standby).add(dict(pair.split("=") for pair in private)[natxdpd["ha_node"]])
+    assert set(natxdp["external"].split(", ")) == external
+    assert {item.split(" for ")[0] for item in natxdp["standby"].split(", ")} == standby
+    assert natxdpd["ha_lease_table"] == f"{name}-lease"
+    assert natxdpd["ha_key_parameter"] == f"/natxdp/{name}/replication-key"
+    assert natxdpd["ha_group"] == f"{name}-{natxdpd['ha_node']}"
+
+
+def test_destroy_leaves_nothing(tree, applied):
+    if applied.root not in ENVS:
+        return
+    status, output = tree.run(applied.root, "destroy", "-auto-approve", "-no-color")
+    assert status == 0, output[-3000:]
+    status, output = tree.run(applied.root, "state", "list", "-no-color")
+    assert output.strip() == "", f"left behind by destroy: {output}"
+
+
+def test_the_programs_take_long_lists(tree, tmp_path):
+    root = "examples/minimal"
+    tree.make_local(root)
+    override = tree.path(root) / "long_override.tf"
+    override.write_text(LONG)
+    try:
+        _, state = tree.apply(root)
+    finally:
+        override.unlink()
+    nodes = settings_of_nodes(state, tmp_path)
+    assert nodes
+    for natxdp, _ in nodes:
+        assert natxdp["inside_prefixes"].split(", ") == [f"10.{i}.0.0/16" for i in range(60)]
+        assert natxdp["no_nat"].split(", ") == [f"172.16.{i}.0/24" for i in range(60)]

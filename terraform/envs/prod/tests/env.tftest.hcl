@@ -17,6 +17,16 @@ override_data {
   values = { maximum_ipv4_addresses_per_interface = 10 }
 }
 
+run "a_wrong_account" {
+  command = plan
+
+  variables {
+    account_id = "1234"
+  }
+
+  expect_failures = [var.account_id]
+}
+
 run "every_zone_has_a_way_out" {
   assert {
     condition     = length(module.natxdp.route_tables) == 3 && alltrue([for ips in values(module.natxdp.public_ips) : length(ips) == 2])
@@ -26,14 +36,4 @@ run "every_zone_has_a_way_out" {
     condition     = length(module.natxdp.functions) == 8 && length(module.natxdp.probes) == 3
     error_message = "Eight functions, three probes."
   }
-}
-
-run "a_wrong_account" {
-  command = plan
-
-  variables {
-    account_id = "1234"
-  }
-
-  expect_failures = [var.account_id]
 }

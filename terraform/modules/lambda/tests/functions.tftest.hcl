@@ -29,6 +29,43 @@ variables {
   }
 }
 
+# A plan takes its time whatever it refuses: of each variable one bad value at a time.
+run "refused_together_1" {
+  command = plan
+
+  variables {
+    # a package that is not there
+    packages = { arm64 = "./no-such-file.zip" }
+    # a schedule in words
+    schedules = { nat-janitor = "daily" }
+    # one probe target
+    probe_targets = ["1.1.1.1:443"]
+    # a janitor in a hurry
+    janitor = { max_age_hours = 0 }
+    # a severity of eleven
+    isolate_severity = 11
+    # no subnets
+    private_subnet_ids = []
+    # a log level unknown
+    log_level = "verbose"
+  }
+
+  expect_failures = [var.packages, var.schedules, var.probe_targets, var.janitor, var.isolate_severity, var.private_subnet_ids, var.log_level]
+}
+
+run "refused_together_2" {
+  command = plan
+
+  variables {
+    # a package for another processor
+    architecture = "x86_64"
+    # a target without a port
+    probe_targets = ["1.1.1.1", "8.8.8.8"]
+  }
+
+  expect_failures = [var.architecture, var.probe_targets]
+}
+
 run "eight_functions_from_one_package" {
   assert {
     condition = toset(keys(aws_lambda_function.this)) == toset([
@@ -52,6 +89,18 @@ run "eight_functions_from_one_package" {
     condition     = [for job, function in aws_lambda_function.this : job if length(function.vpc_config) > 0] == ["nat-health-probe"]
     error_message = "What repairs the NAT must not run behind it."
   }
+  assert {
+    condition     = alltrue([for function in aws_lambda_function.this : function.timeout >= 60])
+    error_message = "A function that is ended in the middle repairs nothing: a minute is the least."
+  }
+  assert {
+    condition     = aws_sqs_queue.failed.sqs_managed_sse_enabled && alltrue([for retry in aws_lambda_function_event_invoke_config.this : retry.maximum_retry_attempts == 2])
+    error_message = "An event is tried three times, and then kept, encrypted."
+  }
+  assert {
+    condition     = alltrue([for use in ["reach", "verify", "repair"] : strcontains(aws_ssm_document.node[use].content, "natxdp verify")])
+    error_message = "What a node sends itself goes around the program: a document that proves it has to run natxdp verify."
+  }
 }
 
 run "who_starts_what" {
@@ -68,6 +117,10 @@ run "who_starts_what" {
   assert {
     condition     = jsondecode(aws_cloudwatch_event_rule.this["nat-route-failover-event"].event_pattern).detail.alarmName[0].prefix == "egress-reachability-"
     error_message = "The alarm of NATReachability starts nat-route-failover."
+  }
+  assert {
+    condition     = alltrue([for function in ["nat-route-failover", "eip-recover"] : jsondecode(aws_cloudwatch_event_rule.this["${function}-event"].event_pattern).detail.state.value == ["ALARM"]])
+    error_message = "An alarm that goes off starts it, and not one that ends."
   }
   assert {
     condition     = jsondecode(aws_cloudwatch_event_rule.this["asg-lifecycle-handler-event"].event_pattern).detail.AutoScalingGroupName == ["egress-eu-west-1a", "egress-eu-west-1b"]
@@ -105,98 +158,9 @@ run "everything_is_tagged" {
         [for r in aws_lambda_function.this : r.tags], [for r in aws_iam_role.this : r.tags], [for r in aws_cloudwatch_log_group.this : r.tags],
         [for r in aws_cloudwatch_event_rule.this : r.tags], [for r in aws_ssm_document.node : r.tags],
         [aws_sqs_queue.failed.tags, aws_security_group.probe.tags, aws_ssm_parameter.routing.tags, aws_ssm_parameter.blocked.tags],
-      ) : tags["natxdp:nat"] == "egress" && tags["team"] == "network"
+      ) : try(tags["natxdp:nat"] == "egress" && tags["team"] == "network", false)
     ])
     error_message = "A resource lacks its tags."
   }
 }
 
-run "a_package_that_is_not_there" {
-  command = plan
-
-  variables {
-    packages = { arm64 = "./no-such-file.zip" }
-  }
-
-  expect_failures = [var.packages]
-}
-
-run "a_package_for_another_processor" {
-  command = plan
-
-  variables {
-    architecture = "x86_64"
-  }
-
-  expect_failures = [var.architecture]
-}
-
-run "a_schedule_in_words" {
-  command = plan
-
-  variables {
-    schedules = { nat-janitor = "daily" }
-  }
-
-  expect_failures = [var.schedules]
-}
-
-run "one_probe_target" {
-  command = plan
-
-  variables {
-    probe_targets = ["1.1.1.1:443"]
-  }
-
-  expect_failures = [var.probe_targets]
-}
-
-run "a_target_without_a_port" {
-  command = plan
-
-  variables {
-    probe_targets = ["1.1.1.1", "8.8.8.8"]
-  }
-
-  expect_failures = [var.probe_targets]
-}
-
-run "a_janitor_in_a_hurry" {
-  command = plan
-
-  variables {
-    janitor = { max_age_hours = 0 }
-  }
-
-  expect_failures = [var.janitor]
-}
-
-run "a_severity_of_eleven" {
-  command = plan
-
-  variables {
-    isolate_severity = 11
-  }
-
-  expect_failures = [var.isolate_severity]
-}
-
-run "no_subnets" {
-  command = plan
-
-  variables {
-    private_subnet_ids = []
-  }
-
-  expect_failures = [var.private_subnet_ids]
-}
-
-run "a_log_level_unknown" {
-  command = plan
-
-  variables {
-    log_level = "verbose"
-  }
-
-  expect_failures = [var.log_level]
-}

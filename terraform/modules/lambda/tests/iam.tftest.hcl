@@ -125,7 +125,7 @@ run "the_janitor_removes_left_overs_only" {
   assert {
     condition = alltrue([
       for s in jsondecode(aws_iam_role_policy.this["nat-janitor"].policy).Statement :
-      s.Condition.StringEquals["aws:ResourceTag/natxdp:ephemeral"] == "true" && s.Condition.StringEquals["aws:ResourceTag/natxdp:nat"] == "egress"
+      try(s.Condition.StringEquals["aws:ResourceTag/natxdp:ephemeral"] == "true" && s.Condition.StringEquals["aws:ResourceTag/natxdp:nat"] == "egress", false)
       if length(setintersection(flatten([s.Action]), ["ec2:TerminateInstances", "ec2:DeleteNetworkInterface", "ec2:ReleaseAddress"])) > 0
     ])
     error_message = "nat-janitor may remove only what is tagged as ephemeral."

@@ -19,65 +19,76 @@ variables {
   }
 }
 
-
-run "a_name_too_long" {
+# A plan takes its time whatever it refuses: of each variable one bad value at a time.
+run "refused_together_1" {
   command = plan
 
   variables {
+    # a name too long
     name = "a-name-that-is-longer-than-twenty"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "a_name_in_capitals" {
-  command = plan
-
-  variables {
-    name = "Egress"
-  }
-
-  expect_failures = [var.name]
-}
-
-run "an_nlb_as_mode" {
-  command = plan
-
-  variables {
+    # an nlb as mode
     mode = "nlb"
-  }
-
-  expect_failures = [var.mode]
-}
-
-run "an_id_of_something_else" {
-  command = plan
-
-  variables {
+    # an id of something else
     vpc_id = "subnet-0123456789abcdef0"
+    # another fleet in agent settings
+    agent_settings = { ha_node = "other" }
+    # ranges that are none
+    private_cidrs = ["10.0.0.0/33"]
+    # a processor unknown
+    architecture = "armv7"
+    # no image
+    ami_id = null
+    # a port too high
+    agent_port = 70000
+    # a profile unknown
+    profile = "linux"
+    # a table too small
+    max_flows = 10
+    # settings that are variables
+    settings = { external = "1.2.3.4" }
+    # a retention that aws has not
+    log_retention_days = 31
   }
 
-  expect_failures = [var.vpc_id]
+  expect_failures = [var.name, var.mode, var.vpc_id, var.agent_settings, var.private_cidrs, var.architecture, var.ami_id, var.agent_port, var.profile, var.max_flows, var.settings, var.log_retention_days]
 }
 
-run "no_zones" {
+run "refused_together_2" {
   command = plan
 
   variables {
+    # a name in capitals
+    name = "Egress"
+    # no zones
     azs = {}
+    # the internet as private
+    private_cidrs = ["0.0.0.0/0"]
+    # an arm instance as x86
+    architecture = "x86_64"
+    # two images
+    ami_ssm_parameter = "/natxdp/ami"
+    # no address
+    eips_per_az = 0
+    # one port for two
+    peer_port = 9469
   }
 
-  expect_failures = [var.azs]
+  expect_failures = [var.name, var.azs, var.private_cidrs, var.instance_type, var.ami_id, var.eips_per_az, var.peer_port]
 }
 
-run "a_region_as_zone" {
+run "refused_together_3" {
   command = plan
 
   variables {
+    # a region as zone
     azs = { eu-west-1 = { public_subnet_id = "subnet-1", route_table_ids = [] } }
+    # no ranges
+    private_cidrs = []
+    # an x86 instance as arm
+    instance_type = "c6in.large"
   }
 
-  expect_failures = [var.azs]
+  expect_failures = [var.azs, var.private_cidrs, var.instance_type]
 }
 
 run "a_subnet_that_is_none" {
@@ -139,125 +150,20 @@ run "a_range_of_a_zone_that_is_none" {
   expect_failures = [var.azs]
 }
 
-run "failover_of_a_table_of_somebody_else" {
+run "refused_together_9" {
   command = plan
 
   variables {
+    # failover of a table of somebody else
     manage_routes         = false
     failover_route_tables = ["rtb-0cccccccccccccccc"]
-  }
-
-  expect_failures = [var.failover_route_tables]
-}
-
-run "another_fleet_in_agent_settings" {
-  command = plan
-
-  variables {
-    agent_settings = { ha_node = "other" }
-  }
-
-  expect_failures = [var.agent_settings]
-}
-
-run "ranges_that_are_none" {
-  command = plan
-
-  variables {
-    private_cidrs = ["10.0.0.0/33"]
-  }
-
-  expect_failures = [var.private_cidrs]
-}
-
-run "the_internet_as_private" {
-  command = plan
-
-  variables {
-    private_cidrs = ["0.0.0.0/0"]
-  }
-
-  expect_failures = [var.private_cidrs]
-}
-
-run "no_ranges" {
-  command = plan
-
-  variables {
-    private_cidrs = []
-  }
-
-  expect_failures = [var.private_cidrs]
-}
-
-run "a_processor_unknown" {
-  command = plan
-
-  variables {
-    architecture = "armv7"
-  }
-
-  expect_failures = [var.architecture]
-}
-
-run "an_arm_instance_as_x86" {
-  command = plan
-
-  variables {
-    architecture = "x86_64"
-  }
-
-  expect_failures = [var.instance_type]
-}
-
-run "an_x86_instance_as_arm" {
-  command = plan
-
-  variables {
-    instance_type = "c6in.large"
-  }
-
-  expect_failures = [var.instance_type]
-}
-
-run "no_image" {
-  command = plan
-
-  variables {
-    ami_id = null
-  }
-
-  expect_failures = [var.ami_id]
-}
-
-run "two_images" {
-  command = plan
-
-  variables {
-    ami_ssm_parameter = "/natxdp/ami"
-  }
-
-  expect_failures = [var.ami_id]
-}
-
-run "no_address" {
-  command = plan
-
-  variables {
-    eips_per_az = 0
-  }
-
-  expect_failures = [var.eips_per_az]
-}
-
-run "addresses_for_one_zone_only" {
-  command = plan
-
-  variables {
+    # addresses for one zone only
     eip_allocation_ids = { eu-west-1a = ["eipalloc-1"] }
+    # spot everywhere
+    spot_azs = ["eu-west-1a", "eu-west-1b"]
   }
 
-  expect_failures = [var.eip_allocation_ids]
+  expect_failures = [var.failover_route_tables, var.eip_allocation_ids, var.spot_azs]
 }
 
 run "standby_nodes_behind_gwlb" {
@@ -270,16 +176,6 @@ run "standby_nodes_behind_gwlb" {
   }
 
   expect_failures = [var.standby_nodes]
-}
-
-run "spot_everywhere" {
-  command = plan
-
-  variables {
-    spot_azs = ["eu-west-1a", "eu-west-1b"]
-  }
-
-  expect_failures = [var.spot_azs]
 }
 
 run "spot_in_a_foreign_zone" {
@@ -310,64 +206,4 @@ run "gwlb_without_the_hook" {
   }
 
   expect_failures = [var.launch_hook]
-}
-
-run "a_port_too_high" {
-  command = plan
-
-  variables {
-    agent_port = 70000
-  }
-
-  expect_failures = [var.agent_port]
-}
-
-run "one_port_for_two" {
-  command = plan
-
-  variables {
-    peer_port = 9469
-  }
-
-  expect_failures = [var.peer_port]
-}
-
-run "a_profile_unknown" {
-  command = plan
-
-  variables {
-    profile = "linux"
-  }
-
-  expect_failures = [var.profile]
-}
-
-run "a_table_too_small" {
-  command = plan
-
-  variables {
-    max_flows = 10
-  }
-
-  expect_failures = [var.max_flows]
-}
-
-run "settings_that_are_variables" {
-  command = plan
-
-  variables {
-    settings = { external = "1.2.3.4" }
-  }
-
-  expect_failures = [var.settings]
-}
-
-run "a_retention_that_aws_has_not" {
-  command = plan
-
-  variables {
-    log_retention_days = 31
-  }
-
-  expect_failures = [var.log_retention_days]
 }

@@ -190,6 +190,13 @@ run "a_group_a_node" {
     error_message = "Launch and termination wait for their hooks."
   }
   assert {
+    condition = alltrue(flatten([
+      for group in aws_autoscaling_group.node :
+      [for hook in group.initial_lifecycle_hook : hook.default_result == (hook.name == "launch" ? "ABANDON" : "CONTINUE")]
+    ]))
+    error_message = "A launch that nobody proves is given up, and a termination goes on."
+  }
+  assert {
     condition     = alltrue([for node, template in aws_launch_template.node : template.network_interfaces[0].network_interface_id == aws_network_interface.node[node].id && template.network_interfaces[0].delete_on_termination == "false"])
     error_message = "The interface outlives the instance."
   }
@@ -243,6 +250,10 @@ run "the_lease_table_is_one_item_a_zone" {
     error_message = "The lease table has az as its key, and costs what is used."
   }
   assert {
+    condition     = length(aws_dynamodb_table.lease[0].server_side_encryption) == 1 && aws_dynamodb_table.lease[0].server_side_encryption[0].enabled && aws_dynamodb_table.lease[0].point_in_time_recovery[0].enabled
+    error_message = "The lease table is encrypted, and can be brought back."
+  }
+  assert {
     condition     = aws_ssm_parameter.replication_key.type == "SecureString" && length(coalesce(aws_ssm_parameter.replication_key.value, "-")) < 64
     error_message = "The replication key must not be in the state."
   }
@@ -262,7 +273,7 @@ run "everything_is_tagged" {
         [aws_security_group.node.tags, aws_lb.fleet[0].tags, aws_lb_listener.fleet[0].tags, aws_dynamodb_table.lease[0].tags, aws_ssm_parameter.replication_key.tags, aws_iam_role.node.tags, aws_iam_instance_profile.node.tags],
         flatten([for r in aws_launch_template.node : [for s in r.tag_specifications : s.tags]]),
         [for r in aws_autoscaling_group.node : { for tag in r.tag : tag.key => tag.value }],
-      ) : tags["natxdp:nat"] == "egress" && tags["team"] == "network"
+      ) : try(tags["natxdp:nat"] == "egress" && tags["team"] == "network", false)
     ])
     error_message = "A resource lacks its tags."
   }

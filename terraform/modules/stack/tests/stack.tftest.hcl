@@ -15,6 +15,17 @@ variables {
   lambda_packages = { arm64 = "./versions.tf" }
 }
 
+run "gwlb_without_the_control_plane" {
+  command = plan
+
+  variables {
+    mode            = "gwlb"
+    lambda_packages = {}
+  }
+
+  expect_failures = [var.lambda_packages]
+}
+
 run "every_private_subnet_has_a_way_out" {
   assert {
     condition     = length(module.nat.route_tables) == 3 && toset(values(module.nat.route_tables)) == toset(var.network.azs)
@@ -47,15 +58,4 @@ run "the_agents_alone" {
     condition     = length(module.lambda) == 0 && length(module.probes) == 0 && length(output.functions) == 0
     error_message = "Without packages there is no control plane."
   }
-}
-
-run "gwlb_without_the_control_plane" {
-  command = plan
-
-  variables {
-    mode            = "gwlb"
-    lambda_packages = {}
-  }
-
-  expect_failures = [var.lambda_packages]
 }
