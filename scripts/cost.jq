@@ -27,7 +27,7 @@ def part($what; $amount): { what: $what, amount: $amount };
 		else empty end),
 		part("interface endpoints"; $p | month(.interface_endpoint.hour * $q.endpoints * $q.azs)),
 		part("metrics"; $q.metrics * $q.azs * $p.cloudwatch.metric),
-		part("alarms and dashboard"; $q.azs * ($q.alarms * $p.cloudwatch.alarm + $p.cloudwatch.composite_alarm) + $p.cloudwatch.dashboard),
+		part("alarms and dashboard"; $q.azs * ($q.alarms * $p.cloudwatch.alarm + $q.fast_alarms * $p.cloudwatch.fast_alarm + $p.cloudwatch.composite_alarm) + $p.cloudwatch.dashboard),
 		(if $q.control_plane then part("health probe"; $p.hours * 3600 * 0.125 * $p.lambda.gb_second) else empty end),
 		part("key"; $p.kms.key)
 	]),

@@ -81,7 +81,10 @@ question=$(jq -n --argjson out "$out" --argjson in "$in" --argjson azs "$azs" --
 	--arg mode "$mode" --argjson spot "$spot" --argjson eips "$eips" --argjson endpoints "$endpoints" \
 	--argjson peak "$peak" --argjson control_plane "$control_plane" --argjson metrics "$(metrics)" \
 	'{ gb_out: $out, gb_in: $in, azs: $azs, instance: $instance, mode: $mode, spot: $spot, eips: $eips,
-	   endpoints: $endpoints, peak: $peak, control_plane: $control_plane, metrics: $metrics, alarms: 19 }')
+	   endpoints: $endpoints, peak: $peak, control_plane: $control_plane, metrics: $metrics }')
+
+# Of a zone, by metric: that of drops has three. NATReachability is looked at every 10 seconds.
+question=$(jq '. + if .control_plane then { alarms: 20, fast_alarms: 2 } else { alarms: 17, fast_alarms: 0 } end' <<<"$question")
 
 answer=$(jq --argjson q "$question" -f "$here/cost.jq" "$prices") || die "no answer"
 if [[ -n $json ]]; then

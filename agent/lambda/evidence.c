@@ -18,7 +18,7 @@ enum verdict evidence_judge(const struct evidence *evidence, double *percent)
 		*percent = 100.0 * evidence->reached / evidence->asked;
 		return 2 * evidence->reached > evidence->asked ? VERDICT_REACHES : VERDICT_CUT_OFF;
 	}
-	if (evidence->agent == OPINION_ILL && evidence->target != OPINION_WELL)
+	if (evidence->agent == OPINION_ILL && evidence->target != OPINION_WELL && !evidence->alive)
 		return VERDICT_CUT_OFF;
 	return VERDICT_UNKNOWN;
 }

@@ -14,6 +14,7 @@ struct evidence {
 	unsigned int asked;  /* targets tried from the node itself; 0: not known */
 	unsigned int reached;
 	double latency_ms; /* to connect, the median of those reached */
+	bool alive;	   /* its kernel refuses connections to the agent: only the agent is dead */
 };
 
 enum verdict {
@@ -27,7 +28,8 @@ enum verdict {
  * around it, and most of the targets must be reached: one alone may be down
  * itself. Where they are not known (SSM does not answer), a
  * node is cut off if two others say that it is ill, or the agent does not even
- * answer and nobody says well; else nothing is known. *@percent: of the targets.
+ * answer and nobody says well; else nothing is known. Nor where the kernel answers for
+ * a dead agent: the data plane needs none. *@percent: of the targets.
  */
 enum verdict evidence_judge(const struct evidence *evidence, double *percent);
 

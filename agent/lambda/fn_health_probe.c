@@ -24,8 +24,8 @@ enum {
 	REACH_REST_MS = 5000,
 	ROUND_MS = 3000,   /* the deadline shortens a round, but not to less than this */
 	PERIOD_MS = 60000, /* then EventBridge starts the next one */
-	SOON_ROUNDS = 4,
-	SOON_MS = 1000, /* to the next round after one that found a node cut off */
+	/* a round of a dead node takes 3.2 s; the rest is for its values' way to the alarm */
+	LOOK_MS = 4500,
 	ZONES_MAX = 16,
 };
 
@@ -36,7 +36,6 @@ struct probe {
 	enum verdict verdict[FLEET_NODES_MAX];
 	double percent[FLEET_NODES_MAX];
 	struct page *page;
-	unsigned int soon; /* rounds in a row that were not waited for */
 };
 
 static void ask_agents(struct probe *probe)
@@ -47,9 +46,11 @@ static void ask_agents(struct probe *probe)
 		snprintf(probe->page[i].url, sizeof(probe->page[i].url), "http://%s:%u/healthz",
 			 probe->fleet.node[i].address, setup->agent_port);
 	pages_fetch(probe->page, probe->fleet.count, PAGE_TIMEOUT_MS);
-	for (unsigned int i = 0; i < probe->fleet.count; i++)
+	for (unsigned int i = 0; i < probe->fleet.count; i++) {
 		probe->evidence[i].agent = probe->page[i].status == 200 ? OPINION_WELL :
 									  OPINION_ILL;
+		probe->evidence[i].alive = probe->page[i].refused;
+	}
 }
 
 static void on_health(void *ctx, const struct aws_result *result)
@@ -90,7 +91,7 @@ static void ask_load_balancer(struct probe *probe)
 static bool is_silent(const struct probe *probe, unsigned int i)
 {
 	return probe->evidence[i].agent == OPINION_ILL &&
-	       probe->evidence[i].target == OPINION_ILL && !probe->page[i].refused;
+	       probe->evidence[i].target == OPINION_ILL && !probe->evidence[i].alive;
 }
 
 static bool is_waited_for(const struct probe *probe)
@@ -236,43 +237,27 @@ static int round_of(struct probe *probe)
 	return 0;
 }
 
-static bool is_cut_off(const struct probe *probe)
-{
-	for (unsigned int i = 0; i < probe->fleet.count; i++) {
-		if (probe->verdict[i] == VERDICT_CUT_OFF)
-			return true;
-	}
-	return false;
-}
-
 /*
- * Until the next round begins; a second look at a node that was cut off comes at
- * once, and a third, since the alarm wants two values of different times. That is
- * not repeated: an outage that lasts costs no more rounds than none.
+ * Until the next round begins. Alarms look at the clock's whole intervals, each when it
+ * is over: a round that ends shortly before that is the one that is known soonest.
  */
-static int64_t pause_of(struct probe *probe, int64_t took_ms)
+static int64_t pause_of(int64_t interval)
 {
-	int64_t pause = probe->job->setup->probe_interval_s * 1000 - took_ms;
-
-	probe->soon = is_cut_off(probe) ? probe->soon + 1 : 0;
-	if (probe->soon && probe->soon <= SOON_ROUNDS && pause > SOON_MS)
-		return SOON_MS;
-	return pause > 0 ? pause : 0;
+	return interval - (loop_wall_ms() + LOOK_MS) % interval;
 }
 
-/* Round after round, until the next invocation takes over. */
+/* One round at once, and then one in each interval until the next invocation takes over. */
 static int probe_on(struct probe *probe)
 {
 	int64_t interval = probe->job->setup->probe_interval_s * 1000;
-	int64_t end = loop_monotonic_ms() + PERIOD_MS - interval / 2, began, pause;
+	int64_t end = loop_monotonic_ms() + PERIOD_MS, pause;
 	int ret, rounds = 0;
 
 	do {
-		began = loop_monotonic_ms();
 		ret = round_of(probe);
 		rounds += !ret;
-		pause = pause_of(probe, loop_monotonic_ms() - began);
-		if (!interval || loop_monotonic_ms() + pause > end ||
+		pause = interval ? pause_of(interval) : 0;
+		if (!interval || loop_monotonic_ms() + pause >= end ||
 		    job_left_ms(probe->job) < pause + ROUND_MS)
 			break;
 	} while (!ret && job_pause(probe->job, pause));

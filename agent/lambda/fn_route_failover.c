@@ -26,7 +26,10 @@
 #include "reach.h"
 #include "routing.h"
 
-enum { AGAIN_MS = 2000 };
+enum {
+	AGAIN_MS = 2000,
+	LOOK_MAX_MS = 9000,
+};
 
 struct failover {
 	struct job *job;
@@ -144,17 +147,19 @@ static void take_reach(struct failover *failover)
 
 /*
  * An alarm is not believed: nodes try their egress once more, while it is seen
- * whether the owner's agent lives.
+ * whether the owner's agent lives. Who looks again waits longer, for nodes may be slower.
  */
 static int look_again(struct failover *failover)
 {
 	struct job *job = failover->job;
 	int64_t began = loop_monotonic_ms();
 	struct reach *reach = reach_start(job, &failover->candidates.fleet);
-	int64_t wait = job->setup->witness_ms;
+	int64_t wait = (int64_t)job->setup->witness_ms * (failover->question.looks + 1);
 
 	if (!reach)
 		return -EIO;
+	if (wait > LOOK_MAX_MS)
+		wait = LOOK_MAX_MS;
 	reach_wait(reach, wait, failover->evidence);
 	take_reach(failover);
 	reach_end(reach);

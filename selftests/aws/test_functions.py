@@ -90,6 +90,15 @@ def test_probe_of_a_fleet_that_is_well(function, standin, agents):
         "targets": ["198.51.100.1:443 198.51.100.2:53 example.com:443"]}
 
 
+def test_probe_of_a_node_whose_agent_alone_is_dead(function, standin, nodes, agents):
+    """Its kernel refuses the connection, and Systems Manager says nothing: no reason to move anything."""
+    nodes.silent = {A}
+    standin.world.target_groups[account.GROUPS["a"]]["targets"] = {f"{A}:8080": "unhealthy"}
+    run = function("nat-health-probe", NATXDP_AGENT_PORT="1")
+    assert run(fleet.schedule())["nodes"][0]["decision"] == "unknown"
+    assert run.metric("NATReachability", AvailabilityZone=fleet.ZONE["a"]) == []
+
+
 @pytest.mark.parametrize("reached, percent, decision", [(2, 66.7, "reaches"), (1, 33.3, "cut off"), (0, 0, "cut off")])
 def test_probe_wants_most_of_the_targets(function, nodes, agents, reached, percent, decision):
     nodes.reached[A] = reached
@@ -119,13 +128,21 @@ def test_probe_of_a_node_that_translates_nothing(function, nodes, agents):
     assert run.metric("NATReachability", AvailabilityZone=fleet.ZONE["a"]) == [0]
 
 
-def test_probe_looks_again_at_once(function, nodes, agents):
-    """The second and third look at a node that is cut off do not wait for the interval."""
-    nodes.reached[A] = 0
-    run = function("nat-health-probe", NATXDP_AGENT_PORT=agents[1], NATXDP_PROBE_INTERVAL="30")
-    began = time.monotonic()
-    answer = run(fleet.schedule(), deadline=8)
-    assert answer["rounds"] >= 3 and time.monotonic() - began < 8
+def test_probe_ends_its_rounds_with_the_clock(function, nodes, agents):
+    """An alarm looks when a whole interval of the clock is over; the last value is young then."""
+    run = function("nat-health-probe", NATXDP_AGENT_PORT=agents[1], NATXDP_PROBE_INTERVAL="3")
+    began, times = time.time(), []
+
+    def note():
+        times.append(time.time())
+        return 0
+
+    nodes.exits[("verify", A)] = note
+    answer = run(fleet.schedule(), deadline=12)
+    assert answer["rounds"] == len(times) >= 3
+    assert times[0] - began < 2  # at once
+    for at in times[1:]:
+        assert (at + 4.5) % 3 < 1.5, times
 
 
 def test_probe_of_a_zone_without_a_node(function, standin, agents):

@@ -16,11 +16,11 @@ PRICES = {
     "nat_gateway": {"hour": 1, "gb": 0.5}, "public_ipv4": {"hour": 0.1}, "interface_endpoint": {"hour": 0.2},
     "nlb": {"hour": 0.3}, "gwlb": {"hour": 0.4, "gb": 0.05}, "gwlb_endpoint": {"hour": 0.6, "gb": 0.03},
     "internet_out": {"gb": 0.7}, "cross_az": {"gb": 0.02},
-    "cloudwatch": {"metric": 0.01, "alarm": 0.02, "composite_alarm": 0.04, "dashboard": 5},
+    "cloudwatch": {"metric": 0.01, "alarm": 0.02, "fast_alarm": 0.06, "composite_alarm": 0.04, "dashboard": 5},
     "lambda": {"gb_second": 0.0001}, "ebs": {"gb": 0.09}, "kms": {"key": 2}, "spot": {"share_of_on_demand": 0.25},
     "instances": {"x.large": {"hour": 3, "gbps": 1}},
 }
-METRICS, ALARMS = 50, 19
+METRICS, ALARMS, FAST = 50, 20, 2  # fast: NATReachability, every 10 seconds
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_eip(cost):
         "public addresses": 2 * (3 + 1) * 0.1 * 100,
         "interface endpoints": 2 * 2 * 0.2 * 100,
         "metrics": 2 * METRICS * 0.01,
-        "alarms and dashboard": 2 * (ALARMS * 0.02 + 0.04) + 5,
+        "alarms and dashboard": 2 * (ALARMS * 0.02 + FAST * 0.06 + 0.04) + 5,
         "health probe": 100 * 3600 * 0.125 * 0.0001,
         "key": 2,
     }
@@ -132,3 +132,14 @@ def test_refuses(arguments, says):
     done = subprocess.run([str(TOP / "scripts/cost.sh"), *arguments], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert says in done.stderr
+
+
+def test_the_alarms_are_those_of_terraform(cost):
+    """Of each zone, by the metrics that they look at."""
+    text = (TOP / "terraform/modules/observability/main.tf").read_text()
+    kinds = re.findall(r"^      [a-z-]+ += \{ metric = \"(\w+)\"", text, re.M)
+    of_drops = len(re.search(r"for_each = (\{ dropped = .*\})", text).group(1).split(","))
+    fast = kinds.count("NATReachability")
+    assert (len(kinds) - fast + of_drops, fast) == (ALARMS, FAST)
+    without = cost("--no-control-plane")["question"]
+    assert (without["alarms"], without["fast_alarms"]) == (ALARMS - 3, 0)

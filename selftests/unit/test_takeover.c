@@ -189,18 +189,25 @@ static void evidence_is_weighed(void **state)
 		enum verdict verdict;
 		double percent;
 	} cases[] = {
-		{ { W, W, N, 3, 3, 1 }, VERDICT_REACHES, 100 },
-		{ { I, I, N, 3, 2, 1 }, VERDICT_REACHES, 66.7 }, /* what it reached, it reached */
-		{ { I, I, W, 3, 3, 1 }, VERDICT_REACHES, 100 },
+		{ { W, W, N, 3, 3, 1, false }, VERDICT_REACHES, 100 },
+		{ { I, I, N, 3, 2, 1, false },
+		  VERDICT_REACHES,
+		  66.7 }, /* what it reached, it reached */
+		{ { I, I, W, 3, 3, 1, false }, VERDICT_REACHES, 100 },
 		/* what a node sends itself goes around a program that translates nothing */
-		{ { W, W, I, 3, 3, 1 }, VERDICT_CUT_OFF, 0 },
-		{ { W, W, N, 3, 1, 1 }, VERDICT_CUT_OFF, 33.3 },
-		{ { W, W, N, 2, 1, 1 }, VERDICT_CUT_OFF, 50 }, /* a half is not most */
-		{ { W, W, N, 0, 0, 0 }, VERDICT_UNKNOWN, 0 },
-		{ { I, N, N, 0, 0, 0 }, VERDICT_CUT_OFF, 0 },
-		{ { I, I, N, 0, 0, 0 }, VERDICT_CUT_OFF, 0 },
-		{ { I, W, N, 0, 0, 0 }, VERDICT_UNKNOWN, 0 },
-		{ { N, I, N, 0, 0, 0 }, VERDICT_UNKNOWN, 0 },
+		{ { W, W, I, 3, 3, 1, false }, VERDICT_CUT_OFF, 0 },
+		{ { W, W, N, 3, 1, 1, false }, VERDICT_CUT_OFF, 33.3 },
+		{ { W, W, N, 2, 1, 1, false }, VERDICT_CUT_OFF, 50 }, /* a half is not most */
+		{ { W, W, N, 0, 0, 0, false }, VERDICT_UNKNOWN, 0 },
+		{ { I, N, N, 0, 0, 0, false }, VERDICT_CUT_OFF, 0 },
+		{ { I, I, N, 0, 0, 0, false }, VERDICT_CUT_OFF, 0 },
+		/* its kernel answers: nothing says that packets do not get through */
+		{ { I, I, N, 0, 0, 0, true }, VERDICT_UNKNOWN, 0 },
+		{ { I, N, N, 0, 0, 0, true }, VERDICT_UNKNOWN, 0 },
+		{ { I, I, N, 3, 1, 1, true }, VERDICT_CUT_OFF, 33.3 },
+		{ { I, I, I, 3, 3, 1, true }, VERDICT_CUT_OFF, 0 },
+		{ { I, W, N, 0, 0, 0, false }, VERDICT_UNKNOWN, 0 },
+		{ { N, I, N, 0, 0, 0, false }, VERDICT_UNKNOWN, 0 },
 	};
 
 	(void)state;
@@ -214,7 +221,7 @@ static void evidence_is_weighed(void **state)
 
 static void evidence_is_read(void **state)
 {
-	struct evidence evidence = { W, W, I, 9, 9, 9 };
+	struct evidence evidence = { W, W, I, 9, 9, 9, false };
 
 	(void)state;
 	evidence_read(&evidence, "a:1 0.010 000\nb:2 0.000000 000\nc:3 0.030 000\n", 3);

@@ -39,7 +39,8 @@ locals {
       sync-lag = { metric = "SyncLagMs", stat = "Maximum", op = "GreaterThanThreshold", limit = var.thresholds.sync_lag, periods = 3, missing = "notBreaching", what = "Replication of flows lags." }
     } : {},
     var.control_plane ? {
-      reachability = { metric = "NATReachability", stat = "Minimum", op = "LessThanThreshold", limit = var.thresholds.reachability, periods = 2, missing = "missing", what = "Targets are not reached through the zone's node. Starts nat-route-failover." }
+      reachability = { metric = "NATReachability", stat = "Minimum", op = "LessThanThreshold", limit = var.thresholds.reachability, periods = 1, missing = "missing", what = "Targets are not reached through the zone's node. Starts nat-route-failover, and tells nobody." }
+      unreachable  = { metric = "NATReachability", stat = "Minimum", op = "LessThanThreshold", limit = var.thresholds.reachability, periods = 3, missing = "missing", what = "Targets are still not reached through the zone's node: nat-route-failover has not mended it." }
       drift        = { metric = "ConfigDriftCount", stat = "Maximum", op = "GreaterThanThreshold", limit = 0, periods = 3, missing = "notBreaching", what = "A node differs from its configuration and does not converge." }
       lifecycle    = { metric = "LifecycleFailureCount", stat = "Sum", op = "GreaterThanThreshold", limit = 0, periods = 1, missing = "notBreaching", what = "A node was not proven, or could not hand over." }
       isolated     = { metric = "IsolatedAddressCount", stat = "Maximum", op = "GreaterThanThreshold", limit = 0, periods = 1, missing = "notBreaching", what = "An inside address is blocked after a finding of GuardDuty." }
@@ -49,8 +50,10 @@ locals {
     for az in var.azs : { for kind, facts in local.kinds : "${kind}-${az}" => merge(facts, { az = az, kind = kind }) }
   ]...)
 
-  # What wakes somebody up, and what can wait.
-  urgent = concat(["health", "conntrack", "failover-error"], var.control_plane ? ["reachability"] : [])
+  # What wakes somebody up, what can wait, and what only a function hears: it looks again before it
+  # acts, so one value is enough for it, and not for people.
+  urgent = concat(["health", "conntrack", "failover-error"], var.control_plane ? ["unreachable"] : [])
+  silent = concat(local.urgent, ["reachability"])
 }
 
 resource "aws_cloudwatch_metric_alarm" "zone" {
@@ -65,13 +68,13 @@ resource "aws_cloudwatch_metric_alarm" "zone" {
   comparison_operator = each.value.op
   threshold           = each.value.limit
   # nat-health-probe publishes every ten seconds, and an outage is worth the price of it.
-  period              = each.value.kind == "reachability" ? 10 : 60
+  period              = each.value.metric == "NATReachability" ? 10 : 60
   evaluation_periods  = each.value.periods
   datapoints_to_alarm = each.value.periods
   treat_missing_data  = each.value.missing
   # A zone that is down tells it once, by the composite alarm.
-  alarm_actions = contains(local.urgent, each.value.kind) ? [] : [aws_sns_topic.alarms.arn]
-  ok_actions    = contains(local.urgent, each.value.kind) ? [] : [aws_sns_topic.alarms.arn]
+  alarm_actions = contains(local.silent, each.value.kind) ? [] : [aws_sns_topic.alarms.arn]
+  ok_actions    = contains(local.silent, each.value.kind) ? [] : [aws_sns_topic.alarms.arn]
   tags          = local.tags
 }
 
@@ -187,7 +190,7 @@ resource "aws_route53_health_check" "zone" {
   for_each = var.health_checks ? toset(var.azs) : toset([])
 
   type                            = "CLOUDWATCH_METRIC"
-  cloudwatch_alarm_name           = aws_cloudwatch_metric_alarm.zone["${var.control_plane ? "reachability" : "health"}-${each.key}"].alarm_name
+  cloudwatch_alarm_name           = aws_cloudwatch_metric_alarm.zone["${var.control_plane ? "unreachable" : "health"}-${each.key}"].alarm_name
   cloudwatch_alarm_region         = local.region
   insufficient_data_health_status = "LastKnownStatus"
   tags                            = merge(local.tags, { Name = "${var.name}-${each.key}" })

@@ -99,11 +99,11 @@ run "metrics_of_the_dashboard_exist" {
 
 run "a_zone_that_is_down_tells_it_once" {
   assert {
-    condition     = alltrue([for key, alarm in aws_cloudwatch_metric_alarm.zone : length(alarm.alarm_actions) == (contains(["health", "conntrack", "failover-error", "reachability"], split("-eu-", key)[0]) ? 0 : 1)])
+    condition     = alltrue([for key, alarm in aws_cloudwatch_metric_alarm.zone : length(alarm.alarm_actions) == (contains(["health", "conntrack", "failover-error", "reachability", "unreachable"], split("-eu-", key)[0]) ? 0 : 1)])
     error_message = "Urgent alarms tell it by the composite alarm of their zone, and the others by themselves."
   }
   assert {
-    condition     = aws_cloudwatch_composite_alarm.zone["eu-west-1a"].alarm_rule == "ALARM(\"egress-health-eu-west-1a\") OR ALARM(\"egress-conntrack-eu-west-1a\") OR ALARM(\"egress-failover-error-eu-west-1a\") OR ALARM(\"egress-reachability-eu-west-1a\")"
+    condition     = aws_cloudwatch_composite_alarm.zone["eu-west-1a"].alarm_rule == "ALARM(\"egress-health-eu-west-1a\") OR ALARM(\"egress-conntrack-eu-west-1a\") OR ALARM(\"egress-failover-error-eu-west-1a\") OR ALARM(\"egress-unreachable-eu-west-1a\")"
     error_message = "The composite alarm of a zone is not what is listed here."
   }
   assert {
@@ -117,6 +117,10 @@ run "a_zone_that_is_down_tells_it_once" {
   assert {
     condition     = aws_cloudwatch_metric_alarm.zone["reachability-eu-west-1a"].alarm_name == "egress-reachability-eu-west-1a"
     error_message = "Module lambda waits for alarms of this name."
+  }
+  assert {
+    condition     = alltrue([for kind, periods in { reachability = 1, unreachable = 3 } : aws_cloudwatch_metric_alarm.zone["${kind}-eu-west-1a"].period == 10 && aws_cloudwatch_metric_alarm.zone["${kind}-eu-west-1a"].evaluation_periods == periods && aws_cloudwatch_metric_alarm.zone["${kind}-eu-west-1a"].datapoints_to_alarm == periods])
+    error_message = "A failover starts at the first value of 10 seconds; people are woken when that has not helped."
   }
   assert {
     condition     = aws_cloudwatch_metric_alarm.zone["health-eu-west-1a"].treat_missing_data == "breaching"
