@@ -291,15 +291,18 @@ static void detach_one(enum hook hook, const struct plan *plan, unsigned int dev
 static int move_one(const struct nat *nat, const struct plan *plan, unsigned int dev,
 		    const struct instance_link *from, struct err *err)
 {
+	int program = nat_program(nat, attach_program_for(plan, dev)), ret, link = -1;
 	char path[PIN_PATH_MAX];
-	int ret, link = -1;
 
+	if (from->hook == nat->hook) { /* one that was killed has moved it already */
+		ret = replace_one(nat->hook, plan, dev, program);
+		return ret ? explain_failure(nat->hook, plan, plan->dev[dev].name, -ret, err) : 0;
+	}
 	pins_link_path(path, plan->settings->pin_dir, plan->dev[dev].name);
 	if (from->hook == HOOK_XDP)
 		link = bpf_obj_get(path);
-	ret = attach_one(nat->hook, plan, dev, nat_program(nat, attach_program_for(plan, dev)),
-			 err);
-	if (!ret && from->hook != nat->hook)
+	ret = attach_one(nat->hook, plan, dev, program, err);
+	if (!ret)
 		detach_one(from->hook, plan, dev, link);
 	if (link >= 0)
 		close(link);
@@ -313,10 +316,14 @@ static void move_back(const struct nat *nat, const struct plan *plan, unsigned i
 	struct err ignored;
 	int link = -1;
 
+	if (from->hook == nat->hook) {
+		replace_one(nat->hook, plan, dev, program);
+		return;
+	}
 	pins_link_path(path, plan->settings->pin_dir, plan->dev[dev].name);
 	if (nat->hook == HOOK_XDP)
 		link = bpf_obj_get(path);
-	if (!attach_one(from->hook, plan, dev, program, &ignored) && from->hook != nat->hook)
+	if (!attach_one(from->hook, plan, dev, program, &ignored))
 		detach_one(nat->hook, plan, dev, link);
 	if (link >= 0)
 		close(link);

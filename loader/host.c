@@ -147,12 +147,28 @@ static int follow(struct nat *nat, const char *pin_dir, struct view *view, bool 
 		ret = plan_make(&view->plan, &view->settings, iface, err);
 	if (ret)
 		return ret;
-	*reload = can_come_back(&instance, &view->plan);
+	*reload = can_come_back(&instance, &view->plan) ||
+		  instance_is_half_moved(&instance, pin_dir);
 	if (*reload)
 		return 0;
 	follow_guard(&view->plan);
 	ret = follow_sysctls(&view->plan, pin_dir, err);
 	return ret ? ret : take_over(nat, view, err);
+}
+
+bool host_is_half_moved(const char *pin_dir)
+{
+	struct instance instance;
+	struct err ignored;
+	bool half;
+	int lock = rundir_lock(pin_dir, 0, &ignored);
+
+	if (lock < 0)
+		return false; /* it is being moved */
+	instance_look(&instance, pin_dir);
+	half = instance_is_half_moved(&instance, pin_dir);
+	rundir_unlock(lock, pin_dir, false);
+	return half;
 }
 
 bool host_follow(struct nat *nat, const char *pin_dir)

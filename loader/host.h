@@ -13,9 +13,13 @@ struct nat;
 /*
  * Compares the maps with what the settings of the last load make of the host
  * now, writes what differs, and says so in the log. Returns true if more is
- * needed: an interface of the NAT is there again, but its program is gone.
+ * needed: an interface of the NAT is there again, but its program is gone, or
+ * host_is_half_moved().
  */
 bool host_follow(struct nat *nat, const char *pin_dir);
+
+/* As instance_is_half_moved(), if nobody is loading now. */
+bool host_is_half_moved(const char *pin_dir);
 
 /* Starts `natxdp reload`, which ends this watcher and starts another one. */
 void host_reload(const char *pin_dir);

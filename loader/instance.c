@@ -190,6 +190,26 @@ bool instance_is_at(const struct instance *instance, enum hook hook)
 	return true;
 }
 
+bool instance_is_half_moved(const struct instance *instance, const char *pin_dir)
+{
+	struct ours ours;
+	uint32_t id;
+
+	if (instance->state != INSTANCE_RUNNING)
+		return false;
+	if (!instance_is_at(instance, instance->link[0].hook))
+		return true;
+	ours_look(&ours, pin_dir);
+	for (unsigned int i = 0; i < instance->link_count; i++) {
+		const struct instance_link *link = &instance->link[i];
+
+		if (link->hook == HOOK_XDP && !tc_query(TC_NAT, link->ifindex, &id) && id &&
+		    ours_has(&ours, id))
+			return true;
+	}
+	return false;
+}
+
 const struct instance_link *instance_find(const struct instance *instance, const char *iface)
 {
 	for (unsigned int i = 0; i < instance->link_count; i++) {

@@ -46,6 +46,12 @@ void instance_tag(uint32_t program, char tag[TAG_TEXT]);
 /* Are all its interfaces at that hook? Not if a load was killed as it moved them. */
 bool instance_is_at(const struct instance *instance, enum hook hook);
 
+/*
+ * Has a load that was killed as it moved the NAT to another hook left interfaces at both, or a
+ * filter where XDP is? It translates; who loads again clears it up.
+ */
+bool instance_is_half_moved(const struct instance *instance, const char *pin_dir);
+
 const struct instance_link *instance_find(const struct instance *instance, const char *iface);
 
 #endif

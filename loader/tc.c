@@ -87,6 +87,31 @@ static int note_made(const char *pin_dir, uint32_t ifindex)
 	return fclose(file) && !ret ? -errno : ret;
 }
 
+/* The note is whole at any time: written beside, then renamed. */
+static void note_gone(const char *pin_dir, uint32_t ifindex)
+{
+	char path[RUN_PATH_MAX], fresh[RUN_PATH_MAX + 8];
+	uint32_t made[QDISCS_MAX];
+	unsigned long netns;
+	unsigned int count = read_made(pin_dir, made, &netns), left = 0;
+	FILE *file;
+
+	rundir_path(path, pin_dir, "clsact");
+	snprintf(fresh, sizeof(fresh), "%s.new", path);
+	file = fopen(fresh, "we");
+	if (!file)
+		return;
+	fprintf(file, "netns %lu\n", netns);
+	for (unsigned int i = 0; i < count; i++) {
+		if (made[i] != ifindex)
+			left += fprintf(file, "%u\n", made[i]) > 0;
+	}
+	if (fclose(file) || !left || rename(fresh, path))
+		unlink(fresh);
+	if (!left)
+		unlink(path);
+}
+
 static int count_one(const struct nlmsghdr *message, void *data)
 {
 	if (message->nlmsg_type == RTM_NEWTFILTER)
@@ -94,33 +119,46 @@ static int count_one(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-/* How many filters @parent of the interface has, or -errno. */
-static int count_filters(uint32_t ifindex, uint32_t parent)
+/* Asks rtnetlink of one interface; @see is called for each message. Returns 0, or -EIO if refused. */
+static int ask(uint16_t type, uint16_t flags, const struct tcmsg *what, mnl_cb_t see, void *data)
 {
 	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	static char buffer[MESSAGE_SIZE];
 	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
-	unsigned int found = 0;
-	struct tcmsg *tc;
-	int ret = -EIO;
+	int ret = MNL_CB_ERROR;
 	ssize_t len;
 
-	request->nlmsg_type = RTM_GETTFILTER;
-	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	tc = mnl_nlmsg_put_extra_header(request, sizeof(*tc));
-	tc->tcm_family = AF_UNSPEC;
-	tc->tcm_ifindex = (int)ifindex;
-	tc->tcm_parent = parent;
+	request->nlmsg_type = type;
+	request->nlmsg_flags = NLM_F_REQUEST | flags;
+	*(struct tcmsg *)mnl_nlmsg_put_extra_header(request, sizeof(*what)) = *what;
 	if (socket && !mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) &&
 	    mnl_socket_sendto(socket, request, request->nlmsg_len) > 0)
 		ret = MNL_CB_OK;
 	while (ret > MNL_CB_STOP) {
 		len = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
-		ret = len < 0 ? MNL_CB_ERROR : mnl_cb_run(buffer, len, 0, 0, count_one, &found);
+		ret = len < 0 ? MNL_CB_ERROR : mnl_cb_run(buffer, len, 0, 0, see, data);
 	}
 	if (socket)
 		mnl_socket_close(socket);
-	return ret == MNL_CB_STOP ? (int)found : -EIO;
+	return ret == MNL_CB_STOP ? 0 : -EIO;
+}
+
+/* How many filters @parent of the interface has, or -EIO. */
+static int count_filters(uint32_t ifindex, uint32_t parent)
+{
+	const struct tcmsg what = { .tcm_ifindex = (int)ifindex, .tcm_parent = parent };
+	unsigned int found = 0;
+
+	return ask(RTM_GETTFILTER, NLM_F_DUMP, &what, count_one, &found) ? -EIO : (int)found;
+}
+
+static bool has_qdisc(uint32_t ifindex)
+{
+	const struct tcmsg what = { .tcm_ifindex = (int)ifindex,
+				    .tcm_parent = TC_H_CLSACT,
+				    .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0) };
+
+	return !ask(RTM_GETQDISC, NLM_F_ACK, &what, NULL, NULL);
 }
 
 static bool is_empty(uint32_t ifindex)
@@ -132,18 +170,32 @@ static bool is_empty(uint32_t ifindex)
 static int make_qdisc(const char *pin_dir, uint32_t ifindex)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
-	uint32_t id;
 	int ret;
 
-	/* where a filter of ours is, a qdisc is too */
-	for (int place = 0; place < TC_PLACES; place++) {
-		if (!tc_query(place, ifindex, &id) && id)
-			return 0;
-	}
-	ret = bpf_tc_hook_create(&hook);
-	if (ret == -EEXIST)
+	if (has_qdisc(ifindex))
 		return 0;
-	return ret ? ret : note_made(pin_dir, ifindex);
+	/* first, so that one who is killed between the two leaves none that nobody knows */
+	ret = note_made(pin_dir, ifindex);
+	if (ret)
+		return ret;
+	ret = bpf_tc_hook_create(&hook);
+	if (ret)
+		note_gone(pin_dir, ifindex);
+	return ret == -EEXIST ? 0 : ret;
+}
+
+static bool is_spare(const char *pin_dir, uint32_t ifindex)
+{
+	return has_made(pin_dir, ifindex) && has_qdisc(ifindex) && is_empty(ifindex);
+}
+
+static void end_qdisc(const char *pin_dir, uint32_t ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
+		    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+
+	if (is_spare(pin_dir, ifindex) && !bpf_tc_hook_destroy(&hook))
+		note_gone(pin_dir, ifindex);
 }
 
 int tc_attach(enum tc_place place, const char *pin_dir, uint32_t ifindex, int program)
@@ -162,10 +214,7 @@ void tc_detach(enum tc_place place, const char *pin_dir, uint32_t ifindex)
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = HANDLE, .priority = PRIORITY + place);
 
 	bpf_tc_detach(&hook, &opts);
-	if (!has_made(pin_dir, ifindex) || !is_empty(ifindex))
-		return;
-	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
-	bpf_tc_hook_destroy(&hook);
+	end_qdisc(pin_dir, ifindex);
 }
 
 void tc_leave(enum tc_place place, const char *pin_dir, const struct ours *ours)
@@ -176,6 +225,8 @@ void tc_leave(enum tc_place place, const char *pin_dir, const struct ours *ours)
 	for (struct if_nameindex *entry = list; entry && entry->if_index; entry++) {
 		if (!tc_query(place, entry->if_index, &id) && id && ours_has(ours, id))
 			tc_detach(place, pin_dir, entry->if_index);
+		else
+			end_qdisc(pin_dir, entry->if_index);
 	}
 	if_freenameindex(list);
 }

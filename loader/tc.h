@@ -25,7 +25,7 @@ int tc_attach(enum tc_place place, const char *pin_dir, uint32_t ifindex, int pr
 
 void tc_detach(enum tc_place place, const char *pin_dir, uint32_t ifindex);
 
-/* From all interfaces of this network namespace, the programs of this NAT. */
+/* From all interfaces of this network namespace, the programs of this NAT, and qdiscs without any. */
 void tc_leave(enum tc_place place, const char *pin_dir, const struct ours *ours);
 
 /* Are filters of a NAT, or its qdisc, in another network namespace than this process? */

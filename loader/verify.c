@@ -156,6 +156,11 @@ static void check_attachment(struct verifier *v)
 		say(f->found, "%u interfaces", v->instance.link_count);
 		say(f->needed, "%u", v->plan.dev_count);
 	}
+	if (instance_is_half_moved(&v->instance, v->pin_dir)) {
+		f = find(v, FINDING_DRIFT, "attachment", "");
+		say(f->found, "something at both hooks, left by a load that was killed");
+		say(f->needed, "one hook");
+	}
 	settle(v, before, "attachment");
 }
 

@@ -121,7 +121,8 @@ static void bring_back(struct watch *watch)
 {
 	if (watch->reloads_left) {
 		watch->reloads_left--;
-		log_note("%s: an interface is back: loading again", watch->pin_dir);
+		log_note("%s: an interface is back, or a load was killed: loading again",
+			 watch->pin_dir);
 		host_reload(watch->pin_dir);
 	}
 	watch->host_changed = !watch->reloads_left;
@@ -313,6 +314,7 @@ static void step(struct watch *watch)
 		if (read(watch->timer, &expirations, sizeof(expirations)) > 0)
 			confirm(watch);
 		watch->reloads_left = RELOADS;
+		watch->host_changed |= host_is_half_moved(watch->pin_dir);
 	} else {
 		read_events(watch);
 	}

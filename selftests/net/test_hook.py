@@ -25,7 +25,7 @@ import test_upgrade
 import topology
 from capture import Capture
 from lab import Lab, Namespace, run, wait_until
-from probes import HttpServer, curl, sha256, tcp_pair
+from probes import HttpServer, UdpServer, curl, echoed, sha256, tcp_pair, udp_client
 
 PORT = 8080
 BULK = 64_000_000
@@ -214,6 +214,56 @@ def test_unload_leaves_what_was_there(two_armed_lab: Lab) -> None:
     finally:
         box.end()
         ns.run("tc", "qdisc", "del", "dev", "eth1", "clsact", check=False)
+
+
+def assert_at_one_hook(lab: Lab) -> None:
+    """All interfaces, and nothing of ours at the other one."""
+    ns, at_tc = lab["nat"], lab.box.status()["hook"] == "tc"
+    for dev in filter(None, (lab.box.outside, lab.box.inside)):
+        # the second place is the guard's, at either hook
+        assert {item["pref"] for item in filters(ns, dev)} == ({1, 2} if at_tc else {2})
+        [link] = json.loads(ns.run("ip", "-j", "link", "show", "dev", dev).stdout)
+        assert ("xdp" in link) != at_tc
+
+
+@pytest.mark.parametrize("hook", ("xdp", "tc"))
+def test_killed_on_the_way_to_the_other_hook(lab: Lab, hook: str) -> None:
+    """It translates at once, verify tells what is left, and the watcher or a repair ends it."""
+    box, before = lab.box, {"xdp": "tc", "tc": "xdp"}[hook]
+    load = ("load", box.outside, "--inside", box.inside, "--hook")
+    log = lab.scratch / "strace"
+    UdpServer(lab["s1"], PORT)
+    old = udp_client(lab["c1"], lab.server, PORT)
+
+    def move(*options: str) -> str:
+        lab["nat"].run("strace", "-qq", "-o", log, "-e", f"trace={test_upgrade.STEPS}", *options,
+                       *box.command(*load, hook), check=False, timeout=60)  # fmt: skip
+        return log.read_text(errors="replace")
+
+    box.run(*load, before)
+    steps = test_upgrade.numbered(move())
+    mark, which = {"xdp": ("RTM_DELTFILTER", 0), "tc": ("RTM_NEWTFILTER", 1)}[hook]
+    chosen = [[step for step in steps if mark in step[2]][which]]
+    if test_upgrade.LONG:
+        first = next(i for i, step in enumerate(steps) if "/links/" in step[2] and "fresh" in step[2])
+        chosen = steps[first - 5 :]
+    mended = 0
+    for number, (name, count, _) in enumerate(chosen):
+        box.run(*load, before)
+        assert_at_one_hook(lab)
+        move("-e", f"inject={name}:signal=KILL:when={count}")
+        assert echoed(old, b"%d" % number) and echoed(udp_client(lab["c2"], lab.server, PORT))
+        verified = box.run("verify", check=False).stdout
+        if "both hooks" in verified and (number % 2 == 0) == (hook == "tc"):
+            box.run("verify", "--repair")
+        elif "both hooks" in verified:
+            lab["nat"].ip("link set eth0 alias poked")  # else it looks every 30 seconds
+            wait_until(lambda: "both hooks" not in box.run("verify", check=False).stdout,
+                       "the watcher loads again", 20)  # fmt: skip
+        mended += "both hooks" in verified
+        assert_at_one_hook(lab)
+        assert echoed(old, b"%d" % number)
+    assert mended > 0
 
 
 def test_auto_says_why(two_armed_lab: Lab) -> None:

@@ -233,14 +233,20 @@ def trace(lab: Lab, options: list[str], size: int) -> str:
     return log.read_text(errors="replace")
 
 
-def steps_of(calls: str) -> list[tuple[str, int]]:
-    """(system call, its number among those of its name), from where the pins begin to change."""
+def numbered(calls: str) -> list[tuple[str, int, str]]:
+    """(system call, its number among those of its name, all of it)."""
     numbers: dict[str, int] = {}
     steps = []
     for line in calls.splitlines():
         name = line.split("(")[0]
         numbers[name] = numbers.get(name, 0) + 1
         steps.append((name, numbers[name], line))
+    return steps
+
+
+def steps_of(calls: str) -> list[tuple[str, int]]:
+    """From where the pins begin to change."""
+    steps = numbered(calls)
     first = next(i for i, step in enumerate(steps) if step[0] == "mkdir")
     return [(name, number) for name, number, _ in steps[first:]]
 
