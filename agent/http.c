@@ -56,6 +56,21 @@ static unsigned int write_page(const struct agent *agent, const char *url, const
 	return fault ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK;
 }
 
+/* Whatever comes with it is not read: the connection ends. */
+static enum MHD_Result refuse_method(struct MHD_Connection *connection)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(0, NULL,
+									MHD_RESPMEM_PERSISTENT);
+	enum MHD_Result result;
+
+	if (!response)
+		return MHD_NO;
+	MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	result = MHD_queue_response(connection, MHD_HTTP_METHOD_NOT_ALLOWED, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
 static enum MHD_Result answer(void *ctx, struct MHD_Connection *connection, const char *url,
 			      const char *method, const char *version, const char *upload,
 			      size_t *upload_size, void **request)
@@ -74,7 +89,7 @@ static enum MHD_Result answer(void *ctx, struct MHD_Connection *connection, cons
 	(void)upload_size;
 	(void)request;
 	if (strcmp(method, "GET") && strcmp(method, "HEAD"))
-		return MHD_NO; /* ends the connection */
+		return refuse_method(connection);
 	out = open_memstream(&text, &size);
 	if (!out)
 		return MHD_NO;

@@ -107,6 +107,8 @@ def test_health_tells_the_truth(lab: Lab) -> None:
     wait_until(lambda: agent.get("/healthz") == (200, "ok\n"), "a packet got through", 10)
     assert agent.get("/readyz") == (200, "ok\n")
     assert agent.get("/nothing")[0] == 404
+    refused = lab["nat"].run("curl", "-si", "-d", "x", "http://127.0.0.1:9469/metrics").stdout
+    assert refused.startswith("HTTP/1.1 405 ") and "Allow: GET, HEAD" in refused
     lab["nat"].ip("link set eth0 xdp off", check=False)
     subprocess.run(["bpftool", "link", "detach", "pinned",
                     str(lab.pin_dir / "links" / "eth0")], check=True)
