@@ -49,7 +49,7 @@ const struct setting conf_table[] = {
 	  "records only of these protocols" },
 	{ "record_file", &kind_file, FIELD(record_file), "none", "JSON lines to this file" },
 	{ "record_file_size", &kind_bytes, FIELD(record_file_size), "64M",
-	  "when the file is this large it is renamed to FILE.1, and FILE.1 to FILE.2" },
+	  "the file grows no larger: before, it is renamed to FILE.1, and FILE.1 to FILE.2" },
 	{ "record_file_count", &kind_count, FIELD(record_file_count), "4", "files that are kept" },
 	{ "record_logs", &kind_name_or_none, FIELD(record_logs), "none",
 	  "JSON lines to this log group of CloudWatch Logs" },

@@ -28,6 +28,7 @@ static int open_file(struct filesink *sink)
 {
 	struct stat st;
 
+	sink->size = 0;
 	sink->fd = open(sink->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (sink->fd < 0)
 		return -errno;
@@ -101,14 +102,16 @@ void filesink_flush(struct filesink *sink)
 		write_out(sink);
 	if (sink->fd < 0)
 		open_file(sink);
-	else if (sink->size >= sink->limit)
-		rotate(sink);
 }
 
 void filesink_add(struct filesink *sink, const char *line, size_t len)
 {
-	if (sink->used + len > BUFFER)
+	bool full = sink->size + sink->used + len > sink->limit;
+
+	if (full || sink->used + len > BUFFER)
 		filesink_flush(sink);
+	if (full && sink->fd >= 0 && sink->size)
+		rotate(sink);
 	memcpy(sink->buffer + sink->used, line, len);
 	sink->used += len;
 	sink->lines++;
