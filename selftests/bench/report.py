@@ -99,6 +99,19 @@ def hooks_table(results: dict) -> str:
     return table(head + [f"{peer} / link" for peer in names if peer != "link"], rows)
 
 
+def dispatcher_table(results: dict) -> str:
+    rows = []
+    for _, result in of_kind(results, "dispatcher"):
+        for row in result["rows"]:
+            # whatever else runs, some of the short rounds are left alone
+            cost = {peer: min(values["ns"]) for peer, values in row["peers"].items()}
+            rows.append(
+                [row["direction"], row["order"]]
+                + [number(cost[peer] / cost["link"], 2) for peer in ("bare", "dispatcher")]
+            )
+    return table(["way", "order", "bare / link", "dispatcher / link"], rows)
+
+
 def bulk_table(results: dict) -> str:
     rows = []
     for _, kinds in of_kind(results, "bulk"):
@@ -254,6 +267,10 @@ TABLES: dict[str, tuple[str, Callable[[dict], str]]] = {
     "new": ("new flow, ns over an empty program", new_table),
     "new-path": ("new flow, whole path, ns", new_path_table),
     "hooks": ("ways to attach, whole path, two arms, ns a packet", hooks_table),
+    "dispatcher": (
+        "behind libxdp's dispatcher, whole path, two arms, in an emulated guest",
+        dispatcher_table,
+    ),
     "connect": ("TCP connect and close with sockets", connect_table),
     "bulk": ("bulk TCP with offloads", bulk_table),
     "ports": ("ports of one address to one destination", ports_table),

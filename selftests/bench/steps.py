@@ -11,6 +11,7 @@ from collections.abc import Callable
 from boxes import BUILD, Box, Conntrack, bench
 from bulk import bulk
 from connect import connect
+from dispatcher import dispatcher
 from lab import Lab, run
 from replication import copy, steady
 
@@ -243,6 +244,8 @@ def all_steps(amount: Amount) -> dict[str, Callable[[], object]]:
         steps[f"new-path/{percent}"] = lambda p=percent: fresh_path(amount, p)
     for flows in amount.sizes[:2]:
         steps[f"hooks/{flows}"] = lambda n=flows: hooks(amount, n)
+    if not amount.short:  # it takes a guest
+        steps["dispatcher"] = lambda: dispatcher(64, 640, 64)
     steps["connect"] = lambda: connect(amount.rounds, 1)
     steps["bulk"] = lambda: bulk(*((1, 1) if amount.short else (5, 2)))
     steps["ports"] = lambda: ports(amount)

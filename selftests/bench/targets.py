@@ -138,7 +138,7 @@ def sane(results: dict) -> list[str]:
                         wrong.append(f"{name}: {peer} takes {mean(measured['ns'])} ns a packet")
                     if measured["lost"] > 0.05:
                         wrong.append(f"{name}: {peer} loses {measured['lost']:.1%}")
-    for name, result in of_kind(results, "hooks"):
+    for name, result in [*of_kind(results, "hooks"), *of_kind(results, "dispatcher")]:
         for row in result["rows"]:
             for peer, measured in row["peers"].items():
                 if measured["lost"] > 0.05:
