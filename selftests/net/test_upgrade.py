@@ -130,7 +130,11 @@ def both_ways(near: socket.socket, far: socket.socket) -> bool:
     return True
 
 
-@pytest.mark.load("--max-flows", SIZES[-1], "--udp-timeout", 4)
+# connections are idle for as long as it takes, and that can be more than 350 seconds
+TIMEOUTS = ("--udp-timeout", 4, "--tcp-established-timeout", 3600)
+
+
+@pytest.mark.load("--max-flows", SIZES[-1], *TIMEOUTS)
 def test_upgrades_lose_nothing(lab: Lab) -> None:
     UdpServer(lab["s1"], PORT)
     idle = tcp_connections(lab)
@@ -141,7 +145,7 @@ def test_upgrades_lose_nothing(lab: Lab) -> None:
             transfers.append(Transfer(lab, 9100 + number))
             sent = stream.sent
             size = SIZES[number % len(SIZES)]
-            done = lab.box.load("--max-flows", size, "--udp-timeout", 4)
+            done = lab.box.load("--max-flows", size, *TIMEOUTS)
             assert "flows kept" in done.stdout
             assert lab.box.status()["flows"]["max"] == size
             assert not (lab.box.pin_dir / "next").exists()
