@@ -266,5 +266,6 @@ install: all ## install to DESTDIR, below PREFIX (/usr/local)
 include mk/package.mk
 
 -include $(AWS_SANITIZED:.o=.d) $(patsubst %.c,build/sanitized/%.d,$(foreach ring,aws fuzz,$(call c_sources,$(ring))))
+-include $(patsubst build/%.o,build/sanitized/%.d,$(AGENT_OBJECTS) $(LOADER_OBJECTS) build/agent/main.o)
 -include $(USER_OBJECTS:.o=.d) $(BPF_SOURCES:%.bpf.c=build/%.bpf.d)
 -include $(patsubst build/%.skel.h,build/%.bpf.d,$(TEST_SKELETONS))
