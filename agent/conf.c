@@ -103,6 +103,11 @@ const struct setting conf_table[] = {
 	  "how long routes and addresses of a zone may take to move before that has failed" },
 	{ "ha_target_group", &kind_name_or_none, FIELD(ha.target_group), "none",
 	  "ARN of the target group that a node leaves when it drains" },
+	{ "ha_listener", &kind_name_or_none, FIELD(ha.listener), "none",
+	  "ARN of the listener that weighs the zones, in mode eni: a zone that no node of its own "
+	  "serves gets weight 0, else 100" },
+	{ "ha_target_groups", &kind_ha_groups, FIELD(ha.groups), "none",
+	  "target groups that the listener weighs: zone, ARN" },
 	{ "ha_lifecycle_hook", &kind_name_or_none, FIELD(ha.lifecycle_hook), "none",
 	  "termination hook that is completed when a node has handed over" },
 	{ "ha_group", &kind_name_or_none, FIELD(ha.group), "none",

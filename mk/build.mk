@@ -72,7 +72,8 @@ NET_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(call c_sources,net))
 VM_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(call c_sources,vm))
 VPC_PROGRAMS := $(addprefix $(OUT)/selftests/vpc/,tcp_load tcp_echo udp_probe)
 AWS_TEST_PROGRAMS := $(patsubst selftests/aws/test_%.c,build/selftests/aws/%,$(call test_sources,aws))
-AWS_PROGRAMS := $(AWS_TEST_PROGRAMS) build/selftests/aws/driver build/selftests/aws/driver-asan
+AWS_PROGRAMS := $(AWS_TEST_PROGRAMS) \
+	$(addprefix build/selftests/aws/,driver driver-asan policy_node)
 FUZZ_PROGRAMS := $(patsubst selftests/%.c,build/selftests/%,$(call c_sources,fuzz))
 BENCH_SOURCES := $(wildcard selftests/bench/bench_*.c)
 BENCH_SHARED := $(patsubst %.c,$(OUT)/%.o,$(filter-out $(BENCH_SOURCES),$(call c_sources,bench)))
@@ -231,6 +232,13 @@ $(FUZZ_PROGRAMS): build/selftests/fuzz/%: $(SANITIZED)/selftests/fuzz/%.o $(SANI
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CLANG) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(AGENT_LIBS) $(AWS_LIBS) $(LIB_LIBS) -lm
+
+# A program of the tests that is an agent in part, as well.
+build/selftests/aws/policy_node: $(SANITIZED)/selftests/aws/policy_node.o $(SANITIZED)/libagent.a \
+		$(AWS_SANITIZED)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CLANG) $(SANITIZE) -o $@ $^ $(AGENT_LIBS) $(AWS_LIBS) $(LIB_LIBS) -lm
 
 # The whole agent with sanitizers, for the tests that take NATXDP_TEST_AGENT.
 build/natxdpd-asan: $(SANITIZED)/agent/main.o $(SANITIZED)/libagent.a $(AWS_SANITIZED)

@@ -73,6 +73,7 @@ enum aws_repeat {
 	X(ELB, DeregisterTargets, AWS_AGAIN, nothing, "elasticloadbalancing:DeregisterTargets")   \
 	X(ELB, DescribeTargetHealth, AWS_AGAIN, target_health,                                    \
 	  "elasticloadbalancing:DescribeTargetHealth")                                            \
+	X(ELB, DescribeListeners, AWS_AGAIN, listeners, "elasticloadbalancing:DescribeListeners") \
 	X(ELB, ModifyListener, AWS_AGAIN, nothing, "elasticloadbalancing:ModifyListener")         \
 	X(ELB, ModifyRule, AWS_AGAIN, nothing, "elasticloadbalancing:ModifyRule")                 \
 	X(AUTOSCALING, CompleteLifecycleAction, AWS_AGAIN, nothing,                               \

@@ -2,6 +2,7 @@
 #include "elb.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "body.h"
 #include "results.h"
@@ -46,6 +47,16 @@ int64_t aws_elb_target_health(struct aws_client *client, const char *target_grou
 			      const struct aws_caller *caller)
 {
 	return targets(client, AWS_OP_DescribeTargetHealth, target_group, count, ids, caller);
+}
+
+int64_t aws_elb_describe_listener(struct aws_client *client, const char *listener,
+				  const struct aws_caller *caller)
+{
+	struct aws_body body = { 0 };
+
+	begin(&body, AWS_OP_DescribeListeners);
+	aws_form_add(&body, listener, "ListenerArns.member.1");
+	return aws_call(client, AWS_OP_DescribeListeners, &body, caller);
 }
 
 static int64_t weights(struct aws_client *client, enum aws_op op, const char *kind, const char *arn,
@@ -109,4 +120,40 @@ int aws_parse_target_health(const cJSON *answer, struct aws_result *result)
 	return aws_parse_list(aws_doc_list(answer, "TargetHealthDescriptions"),
 			      sizeof(*states->items), parse_state, &states->items, &states->count,
 			      result);
+}
+
+static int parse_weight(const cJSON *from, void *to, struct aws_result *result)
+{
+	struct aws_weight *weight = to;
+
+	(void)result;
+	weight->target_group = aws_doc_text(from, "TargetGroupArn");
+	/* what nobody has weighed has the default */
+	weight->weight = *aws_doc_text(from, "Weight") ? aws_doc_count(from, "Weight") : 1;
+	return 0;
+}
+
+static int parse_listener(const cJSON *from, void *to, struct aws_result *result)
+{
+	const cJSON *actions = aws_doc_list(from, "DefaultActions"), *action;
+	struct aws_listener *listener = to;
+
+	listener->arn = aws_doc_text(from, "ListenerArn");
+	action = cJSON_GetArrayItem(actions, 0);
+	listener->forwards = cJSON_GetArraySize(actions) == 1 &&
+			     !strcmp(aws_doc_text(action, "Type"), "forward");
+	return aws_parse_list(aws_doc_list(aws_doc_member(action, "ForwardConfig"), "TargetGroups"),
+			      sizeof(*listener->groups), parse_weight, &listener->groups,
+			      &listener->group_count, result);
+}
+
+int aws_parse_listeners(const cJSON *answer, struct aws_result *result)
+{
+	struct aws_listeners *listeners = aws_result_alloc(result, 1, sizeof(*listeners));
+
+	if (!listeners)
+		return -ENOMEM;
+	result->output = listeners;
+	return aws_parse_list(aws_doc_list(answer, "Listeners"), sizeof(*listeners->items),
+			      parse_listener, &listeners->items, &listeners->count, result);
 }

@@ -19,6 +19,7 @@ int aws_parse_addresses(const cJSON *answer, struct aws_result *result);
 int aws_parse_association(const cJSON *answer, struct aws_result *result);
 int aws_parse_interfaces(const cJSON *answer, struct aws_result *result);
 int aws_parse_target_health(const cJSON *answer, struct aws_result *result);
+int aws_parse_listeners(const cJSON *answer, struct aws_result *result);
 int aws_parse_groups(const cJSON *answer, struct aws_result *result);
 int aws_parse_command(const cJSON *answer, struct aws_result *result);
 int aws_parse_invocation(const cJSON *answer, struct aws_result *result);

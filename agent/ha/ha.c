@@ -216,12 +216,15 @@ static void act(struct ha *ha, const struct policy_action *a)
 	case POLICY_DO_MOVE:
 		move_begin(ha->moves, a->zone, a->epoch,
 			   ha->policy.zone[a->zone].failures ? MOVE_CHECKED : MOVE_CLAIMED);
+		weights_set(ha->weights, a->zone, a->epoch);
 		break;
 	case POLICY_DO_AUDIT:
 		move_begin(ha->moves, a->zone, a->epoch, MOVE_AUDIT);
+		weights_set(ha->weights, a->zone, a->epoch);
 		break;
 	case POLICY_DO_STOP:
 		move_stop(ha->moves, a->zone);
+		weights_stop(ha->weights, a->zone);
 		break;
 	case POLICY_DO_REST:
 		rest(ha, a->zone);
@@ -288,6 +291,13 @@ void ha_post(struct ha *ha, const struct policy_event *event)
 void ha_on_event(void *ctx, const struct policy_event *event)
 {
 	ha_post(ctx, event);
+}
+
+void ha_on_weights_failed(void *ctx)
+{
+	struct ha *ha = ctx;
+
+	ha->failed++;
 }
 
 void ha_on_answer(void *ctx, unsigned int node)

@@ -107,7 +107,11 @@ static int start_calls(struct ha *ha, struct err *err)
 	if (ha->leases)
 		ha->moves = moves_new(ha->agent->loop, awsclient_get(ha->client), &ha->members,
 				      ha->leases, &user);
-	return ha->moves ? 0 : err_set(err, STATUS_SYSTEM, ENOMEM, "out of memory or descriptors");
+	if (ha->moves)
+		ha->weights = weights_new(ha->agent->loop, awsclient_get(ha->client), &ha->members,
+					  ha->leases, ha_on_weights_failed, ha);
+	return ha->weights ? 0 :
+			     err_set(err, STATUS_SYSTEM, ENOMEM, "out of memory or descriptors");
 }
 
 static int start_timers(struct ha *ha, struct err *err)
@@ -210,6 +214,7 @@ void ha_stop(struct ha *ha)
 	control_close(ha->control);
 	replication_stop(ha->replication);
 	ping_close(ha->ping);
+	weights_free(ha->weights);
 	moves_free(ha->moves);
 	leases_free(ha->leases);
 	awsclient_free(ha->client);

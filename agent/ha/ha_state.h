@@ -8,6 +8,7 @@
 #include "ha.h"
 #include "lease.h"
 #include "replication.h"
+#include "weights.h"
 
 enum { HA_QUEUE = 64 };
 
@@ -25,6 +26,7 @@ struct ha {
 	struct awsclient *client;
 	struct leases *leases;
 	struct moves *moves;
+	struct weights *weights;
 	struct ping *ping;
 	struct channel *channel;
 	struct replication *replication;
@@ -61,6 +63,7 @@ const char *ha_node_name(const struct ha *ha, unsigned int node);
 
 /* Whom sockets, timers and calls tell; @ctx is the struct ha. */
 void ha_on_event(void *ctx, const struct policy_event *event);
+void ha_on_weights_failed(void *ctx);
 void ha_on_answer(void *ctx, unsigned int node);
 void ha_on_heartbeat(void *ctx, int peer, const void *data, size_t len);
 void ha_on_placed(void *ctx, unsigned int address);

@@ -140,6 +140,36 @@ static int resolve_address(struct members *m, unsigned int i, struct err *err)
 	return 0;
 }
 
+static int resolve_groups(struct members *m, struct err *err)
+{
+	const struct ha_groups *groups = &m->conf->groups;
+
+	if (!groups->count != !*m->conf->listener)
+		return err_set(err, STATUS_CONFIG, EINVAL,
+			       "ha_listener and ha_target_groups: give both or neither: the listener, "
+			       "and the target groups that it weighs");
+	if (groups->count && m->conf->mode != HA_MODE_ENI)
+		return err_set(err, STATUS_CONFIG, EINVAL,
+			       "ha_listener: only with ha_mode = eni does a load balancer weigh "
+			       "the zones: take it out");
+	for (unsigned int i = 0; i < groups->count; i++) {
+		const struct ha_group *group = &groups->item[i];
+		uint8_t zone = members_zone(m, group->zone);
+
+		if (zone == POLICY_NOBODY)
+			return no_zone("ha_target_groups", group->arn, group->zone, err);
+		for (unsigned int j = 0; j < i; j++) {
+			if (!strcmp(groups->item[j].zone, group->zone) ||
+			    !strcmp(groups->item[j].arn, group->arn))
+				return err_set(err, STATUS_CONFIG, EINVAL,
+					       "ha_target_groups: %s %s: named twice", group->zone,
+					       group->arn);
+		}
+		m->group_of_zone[zone] = group->arn;
+	}
+	return 0;
+}
+
 static int check_mode(const struct ha_conf *conf, struct err *err)
 {
 	if (conf->mode == HA_MODE_GWLB && conf->routes.count)
@@ -179,6 +209,8 @@ int members_resolve(struct members *m, const struct ha_conf *conf, struct err *e
 		ret = check_mode(conf, err);
 	if (!ret)
 		ret = resolve_routes(m, err);
+	if (!ret)
+		ret = resolve_groups(m, err);
 	for (unsigned int i = 0; !ret && i < conf->addresses.count; i++)
 		ret = resolve_address(m, i, err);
 	return ret;

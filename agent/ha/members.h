@@ -63,6 +63,17 @@ struct ha_addresses {
 	struct ha_address item[HA_ADDRESSES_MAX];
 };
 
+/* The target group of the nodes of a zone. */
+struct ha_group {
+	char zone[HA_NAME_MAX];
+	char arn[HA_TEXT_MAX];
+};
+
+struct ha_groups {
+	unsigned int count;
+	struct ha_group item[POLICY_ZONES];
+};
+
 enum ha_mode { HA_MODE_EIP, HA_MODE_ENI, HA_MODE_GWLB };
 enum ha_stop { HA_STOP_STAY, HA_STOP_HAND_OVER };
 
@@ -83,12 +94,14 @@ struct ha_conf {
 	uint32_t stop;	    /* enum ha_stop */
 	uint32_t budget;    /* ms, of a move */
 	char target_group[HA_TEXT_MAX];
+	char listener[HA_TEXT_MAX]; /* in whose default action the groups are weighted */
+	struct ha_groups groups;
 	char lifecycle_hook[HA_TEXT_MAX];
 	char group[HA_TEXT_MAX]; /* of Auto Scaling */
 };
 
-extern const struct value_kind kind_ha_nodes, kind_ha_routes, kind_ha_addresses, kind_ha_mode,
-	kind_ha_stop;
+extern const struct value_kind kind_ha_nodes, kind_ha_routes, kind_ha_addresses, kind_ha_groups,
+	kind_ha_mode, kind_ha_stop;
 
 struct members {
 	unsigned int self, nodes, zones;
@@ -97,6 +110,7 @@ struct members {
 	uint8_t home[POLICY_ZONES];
 	uint8_t zone_of_route[HA_ROUTES_MAX];
 	uint8_t zone_of_address[HA_ADDRESSES_MAX];
+	const char *group_of_zone[POLICY_ZONES]; /* NULL: it is not weighted */
 	__be32 private[HA_ADDRESSES_MAX][POLICY_NODES];
 };
 

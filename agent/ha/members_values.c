@@ -161,6 +161,37 @@ static int parse_routes(const struct value_kind *kind, const char *text, void *f
 	return is_none(text) ? 0 : parse_list(text, field, parse_route, why);
 }
 
+static int parse_group(char *item, void *list, struct reason *why)
+{
+	struct ha_groups *groups = list;
+	struct ha_group *group = &groups->item[groups->count];
+	const char *arn;
+
+	if (groups->count == POLICY_ZONES)
+		return value_refuse(why, "more than %d target groups", POLICY_ZONES);
+	if (take_name(&item, group->zone, "the zone of a target group", why))
+		return -EINVAL;
+	arn = next_word(&item);
+	if (!arn || strncmp(arn, "arn:", 4) || !strstr(arn, ":targetgroup/"))
+		return value_refuse(why, "'%.60s' is not the ARN of a target group",
+				    arn ? arn : "");
+	if (strlen(arn) >= HA_TEXT_MAX)
+		return value_refuse(why, "'%.40s...' is too long", arn);
+	strcpy(group->arn, arn);
+	if (no_more(&item, why))
+		return -EINVAL;
+	groups->count++;
+	return 0;
+}
+
+static int parse_groups(const struct value_kind *kind, const char *text, void *field,
+			struct reason *why)
+{
+	(void)kind;
+	memset(field, 0, sizeof(struct ha_groups));
+	return is_none(text) ? 0 : parse_list(text, field, parse_group, why);
+}
+
 static int parse_private(char *word, struct ha_address *address, struct reason *why)
 {
 	char *equal = strchr(word, '=');
@@ -252,6 +283,18 @@ static void print_addresses(const struct value_kind *kind, const void *field, FI
 	}
 }
 
+static void print_groups(const struct value_kind *kind, const void *field, FILE *out)
+{
+	const struct ha_groups *groups = field;
+
+	(void)kind;
+	if (!groups->count)
+		fputs("none", out);
+	for (unsigned int i = 0; i < groups->count; i++)
+		fprintf(out, "%s%s %s", i ? ",\n\t" : "", groups->item[i].zone,
+			groups->item[i].arn);
+}
+
 static int parse_word(const struct value_kind *kind, const char *text, void *field,
 		      struct reason *why)
 {
@@ -278,5 +321,6 @@ const struct value_kind kind_ha_routes = { "none|ZONE TABLE NETWORK,...", NULL, 
 					   print_routes };
 const struct value_kind kind_ha_addresses = { "none|ZONE ALLOCATION NODE=ADDRESS...,...", NULL,
 					      parse_addresses, print_addresses };
+const struct value_kind kind_ha_groups = { "none|ZONE ARN,...", NULL, parse_groups, print_groups };
 const struct value_kind kind_ha_mode = { "eip|eni|gwlb", mode_names, parse_word, print_word };
 const struct value_kind kind_ha_stop = { "stay|hand-over", stop_names, parse_word, print_word };

@@ -45,7 +45,7 @@ def world():
             SPARE_ADDRESS: {"public_ip": "203.0.113.99"}},
         "target_groups": {GROUPS[zone]: {"port": 8080, "targets": {f"{INSTANCES[zone]}:8080": "healthy"}}
                           for zone in ZONES},
-        "listeners": {LISTENER: {"weights": {}}},
+        "listeners": {LISTENER: {"weights": {GROUPS[zone]: 100 for zone in ZONES}}},
         "rules": {RULE: {"weights": {}}},
         "groups": {"nat": {
             "minimum": 2, "maximum": 4, "desired": 2, "hooks": ["launch"], "tags": {"team": "net"},
@@ -95,6 +95,7 @@ def requests():
         "RegisterTargets": {"group": GROUPS["a"], "targets": {INSTANCES["b"]: 0}},
         "DeregisterTargets": {"group": GROUPS["a"], "targets": {INSTANCES["a"]: 8080}},
         "DescribeTargetHealth": {"group": GROUPS["a"]},
+        "DescribeListeners": {"listener": LISTENER},
         "ModifyListener": {"listener": LISTENER, "weights": {GROUPS["a"]: 0, GROUPS["b"]: 100}},
         "ModifyRule": {"rule": RULE, "weights": {GROUPS["a"]: 1, GROUPS["b"]: 999}},
         "CompleteLifecycleAction": {**lifecycle, "go_on": True},

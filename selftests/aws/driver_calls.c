@@ -141,6 +141,12 @@ static int64_t target_health(struct aws_client *client, const cJSON *args,
 	return targets(client, args, caller, aws_elb_target_health);
 }
 
+static int64_t describe_listeners(struct aws_client *client, const cJSON *args,
+				  const struct aws_caller *caller)
+{
+	return aws_elb_describe_listener(client, args_text(args, "listener"), caller);
+}
+
 static unsigned int weights(const cJSON *args, struct aws_weight *list)
 {
 	const cJSON *item;
@@ -323,6 +329,7 @@ const driver_function driver_functions[AWS_OPS] = {
 	[AWS_OP_RegisterTargets] = register_targets,
 	[AWS_OP_DeregisterTargets] = deregister_targets,
 	[AWS_OP_DescribeTargetHealth] = target_health,
+	[AWS_OP_DescribeListeners] = describe_listeners,
 	[AWS_OP_ModifyListener] = modify_listener,
 	[AWS_OP_ModifyRule] = modify_rule,
 	[AWS_OP_CompleteLifecycleAction] = complete_action,

@@ -158,6 +158,23 @@ static void association(const void *output, cJSON *object)
 	add(object, "id", ((const struct aws_association *)output)->id);
 }
 
+static void listeners(const void *output, cJSON *object)
+{
+	const struct aws_listeners *from = output;
+	cJSON *list = cJSON_AddArrayToObject(object, "items");
+
+	for (size_t i = 0; i < from->count; i++) {
+		cJSON *item = element(list), *weights;
+
+		add(item, "arn", from->items[i].arn);
+		cJSON_AddBoolToObject(item, "forwards", from->items[i].forwards);
+		weights = cJSON_AddObjectToObject(item, "weights");
+		for (size_t j = 0; j < from->items[i].group_count; j++)
+			cJSON_AddNumberToObject(weights, from->items[i].groups[j].target_group,
+						from->items[i].groups[j].weight);
+	}
+}
+
 static void targets(const void *output, cJSON *object)
 {
 	const struct aws_target_states *from = output;
@@ -265,6 +282,7 @@ static void (*const writers[AWS_OPS])(const void *output, cJSON *object) = {
 	[AWS_OP_AssociateAddress] = association,
 	[AWS_OP_DescribeNetworkInterfaces] = interfaces,
 	[AWS_OP_DescribeTargetHealth] = targets,
+	[AWS_OP_DescribeListeners] = listeners,
 	[AWS_OP_DescribeAutoScalingGroups] = groups,
 	[AWS_OP_SendCommand] = command,
 	[AWS_OP_GetCommandInvocation] = invocation,

@@ -140,6 +140,9 @@ def test_load_balancing(standin, start):
          "reason": "Target.DeregistrationInProgress"},
         {"id": INSTANCES["b"], "port": 8080, "state": "initial",
          "reason": "Elb.RegistrationInProgress"}]
+    [listener] = driver.ok("DescribeListeners", {"listener": LISTENER})["items"]
+    assert listener == {"arn": LISTENER, "forwards": True,
+                        "weights": {GROUPS["a"]: 100, GROUPS["b"]: 100}}
     world_after(standin, driver, "ModifyListener")
     world_after(standin, driver, "ModifyRule")
     assert standin.world.listeners[LISTENER]["weights"] == {GROUPS["a"]: 0, GROUPS["b"]: 100}

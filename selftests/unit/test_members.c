@@ -19,6 +19,12 @@
 #define ADDRESSES                                                         \
 	"ha_addresses = z1 eipalloc-1 nat-a=10.0.0.11 nat-b=10.0.1.11,\n" \
 	"\tz2 eipalloc-2 nat-b=10.0.1.12 nat-a=10.0.0.12\n"
+#define ARN "arn:aws:elasticloadbalancing:eu-central-1:123456789012:"
+#define LISTENER "ha_listener = " ARN "listener/net/egress/1/2\n"
+#define GROUPS                                            \
+	"ha_target_groups = z2 " ARN "targetgroup/b/2,\n" \
+	"\tz1 " ARN "targetgroup/a/1\n"
+#define ENI "ha_mode = eni\n"
 #define REST "ha_lease_table = leases\nha_key_file = /etc/natxdp/ha-key\n"
 #define SELF "ha_node = nat-b\n"
 
@@ -56,6 +62,11 @@ static void a_fleet_is_numbered(void **state)
 	assert_int_equal(members.private[1][0], inet_addr("10.0.0.12"));
 	assert_int_equal(members.private[1][1], inet_addr("10.0.1.12"));
 	assert_int_equal(members_node(&members, "nat-c"), POLICY_NOBODY);
+	assert_null(members.group_of_zone[0]);
+	assert_int_equal(read_text(&conf, SELF NODES ROUTES REST ENI LISTENER GROUPS, &err), 0);
+	assert_int_equal(members_resolve(&members, &conf.ha, &err), 0);
+	assert_string_equal(members.group_of_zone[0], ARN "targetgroup/a/1");
+	assert_string_equal(members.group_of_zone[1], ARN "targetgroup/b/2");
 }
 
 static void what_is_printed_reads_back(void **state)
@@ -67,7 +78,9 @@ static void what_is_printed_reads_back(void **state)
 	FILE *out;
 
 	(void)state;
-	assert_int_equal(read_text(&conf, SELF NODES ROUTES ADDRESSES REST, &err), 0);
+	assert_int_equal(read_text(&conf, SELF NODES ROUTES ADDRESSES REST ENI LISTENER GROUPS,
+				   &err),
+			 0);
 	out = open_memstream(&text, &size);
 	conf_print(&conf, out);
 	fclose(out);
@@ -114,6 +127,17 @@ static void every_mistake_has_its_sentence(void **state)
 		{ SELF NODES ROUTES REST "ha_lifecycle_hook = h\n", "ha_group" },
 		{ SELF NODES ROUTES REST "ha_suspicion = 1\n", "2 to 1000" },
 		{ SELF NODES ROUTES REST "ha_mode = nlb\n", "not one of" },
+		{ SELF NODES ROUTES REST ENI LISTENER, "give both or neither" },
+		{ SELF NODES ROUTES REST ENI GROUPS, "give both or neither" },
+		{ SELF NODES ROUTES REST LISTENER GROUPS, "only with ha_mode = eni" },
+		{ SELF NODES ROUTES REST ENI LISTENER "ha_target_groups = z1 egress\n",
+		  "is not the ARN of a target group" },
+		{ SELF NODES ROUTES REST ENI LISTENER "ha_target_groups = z3 " ARN
+						      "targetgroup/a/1\n",
+		  "in which there is no node" },
+		{ SELF NODES ROUTES REST ENI LISTENER
+		  "ha_target_groups = z1 " ARN "targetgroup/a/1, z2 " ARN "targetgroup/a/1\n",
+		  "named twice" },
 	};
 	struct conf conf;
 	struct err err;

@@ -189,6 +189,17 @@ def set_weights(world, item, actions):
 
 
 @action("elasticloadbalancing")
+def describe_listeners(world, params):
+    """Those that are asked for by name."""
+    found = [(arn, world.find("listeners", arn, "ListenerNotFound"))
+             for arn in params["ListenerArns"]]
+    return {"Listeners": [{"ListenerArn": arn, "DefaultActions": [
+        {"Type": "forward", "ForwardConfig": {"TargetGroups": [
+            {"TargetGroupArn": group, "Weight": weight}
+            for group, weight in item["weights"].items()]}}]} for arn, item in found]}
+
+
+@action("elasticloadbalancing")
 def modify_listener(world, params):
     item = world.find("listeners", params["ListenerArn"], "ListenerNotFound")
     actions = set_weights(world, item, params["DefaultActions"])

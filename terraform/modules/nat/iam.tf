@@ -99,6 +99,21 @@ locals {
       conditions = {}
     },
     {
+      when = local.failover && var.mode == "eni"
+      # Elastic Load Balancing has no permissions by resource for reading.
+      sid        = "LookAtWeights"
+      actions    = ["elasticloadbalancing:DescribeListeners"]
+      resources  = ["*"]
+      conditions = {}
+    },
+    {
+      when       = local.failover && var.mode == "eni"
+      sid        = "WeighZones"
+      actions    = ["elasticloadbalancing:ModifyListener"]
+      resources  = aws_lb_listener.fleet[*].arn
+      conditions = {}
+    },
+    {
       when       = local.failover
       sid        = "HoldLeases"
       actions    = ["dynamodb:GetItem", "dynamodb:UpdateItem"]

@@ -117,7 +117,7 @@ resource "aws_lb_listener" "fleet" {
   tags = local.tags
 
   lifecycle {
-    # nat-route-failover moves the weights.
+    # The agents and nat-route-failover move the weights.
     ignore_changes = [default_action]
   }
 }

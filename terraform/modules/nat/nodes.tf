@@ -14,14 +14,18 @@ locals {
 
   # The fleet as natxdpd knows it, the same for all of its nodes. The first node of a
   # zone is the one whose home it is. Which instance has an interface is looked up.
-  fleet_conf = local.failover ? {
+  fleet_conf = local.failover ? merge({
     ha_mode          = var.mode
     ha_nodes         = join(local.list_separator, [for node, facts in local.nodes : "${node} ${facts.az} ${local.addresses[node][0]}:${var.peer_port} auto ${aws_network_interface.node[node].id}"])
     ha_routes        = join(local.list_separator, [for key in sort(keys(local.failover_tables)) : "${local.failover_tables[key].az} ${local.failover_tables[key].id} 0.0.0.0/0"])
     ha_addresses     = join(local.list_separator, [for slot in local.slots : join(local.word_separator, concat(["${slot.az} ${local.allocations[slot.key]}"], [for node in keys(local.nodes) : "${node}=${local.slot_addresses[node][slot.address]}"]))])
     ha_lease_table   = aws_dynamodb_table.lease[0].name
     ha_key_parameter = aws_ssm_parameter.replication_key.name
-  } : {}
+    },
+    var.mode != "eni" ? {} : {
+      ha_listener      = aws_lb_listener.fleet[0].arn
+      ha_target_groups = join(local.list_separator, [for az in local.azs : "${az} ${aws_lb_target_group.node[az].arn}"])
+  }) : {}
 
   natxdp_conf = {
     for node, facts in local.nodes : node => join("\n", concat(

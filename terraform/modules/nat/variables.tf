@@ -403,7 +403,7 @@ variable "agent_settings" {
   default     = {}
 
   validation {
-    condition     = length(setintersection(keys(var.agent_settings), ["ha_node", "ha_nodes", "ha_mode", "ha_routes", "ha_addresses", "ha_lease_table", "ha_key_parameter", "ha_key_file", "ha_group", "ha_lifecycle_hook"])) == 0
-    error_message = "agent_settings must not say who the fleet is: this module writes ha_node, ha_nodes, ha_mode, ha_routes, ha_addresses, ha_lease_table, ha_key_parameter, ha_group and ha_lifecycle_hook."
+    condition     = length(setintersection(keys(var.agent_settings), ["ha_node", "ha_nodes", "ha_mode", "ha_routes", "ha_addresses", "ha_lease_table", "ha_key_parameter", "ha_key_file", "ha_group", "ha_lifecycle_hook", "ha_listener", "ha_target_groups"])) == 0
+    error_message = "agent_settings must not say who the fleet is: this module writes ha_node, ha_nodes, ha_mode, ha_routes, ha_addresses, ha_lease_table, ha_key_parameter, ha_group, ha_lifecycle_hook, ha_listener and ha_target_groups."
   }
 }

@@ -69,9 +69,13 @@ run "only_what_has_no_resources_is_open" {
 
   assert {
     condition = toset([for s in jsondecode(aws_iam_role_policy.node.policy).Statement : s.Sid if contains(flatten([s.Resource]), "*")]) == toset([
-      "PublishMetrics", "LookAround", "LookAtRoutesAndAddresses", "BeManaged",
+      "PublishMetrics", "LookAround", "LookAtRoutesAndAddresses", "LookAtWeights", "BeManaged",
     ])
     error_message = "A statement of the nodes' role is for all resources and should not be."
+  }
+  assert {
+    condition     = [for s in jsondecode(aws_iam_role_policy.node.policy).Statement : concat(flatten([s.Action]), flatten([s.Resource])) if s.Sid == "WeighZones"] == [["elasticloadbalancing:ModifyListener", aws_lb_listener.fleet[0].arn]]
+    error_message = "Nodes may weigh the zones of their own listener, and no other."
   }
   assert {
     condition     = alltrue([for s in jsondecode(aws_iam_role_policy.node.policy).Statement : alltrue([for action in flatten([s.Action]) : !strcontains(action, "*")])])

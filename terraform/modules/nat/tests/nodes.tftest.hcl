@@ -120,6 +120,7 @@ run "nodes_know_their_fleet" {
         ["ha_node = eu-west-1b-standby", "ha_group = egress-eu-west-1b-standby", "ha_lifecycle_hook = terminate"],
         ["ha_nodes = eu-west-1a eu-west-1a ${aws_network_interface.node["eu-west-1a"].private_ip_list[0]}:9470 auto ${aws_network_interface.node["eu-west-1a"].id},"],
         ["  eu-west-1b-standby eu-west-1b ${aws_network_interface.node["eu-west-1b-standby"].private_ip_list[0]}:9470 auto ${aws_network_interface.node["eu-west-1b-standby"].id}"],
+        ["ha_listener = ${aws_lb_listener.fleet[0].arn}", "ha_target_groups = eu-west-1a ${aws_lb_target_group.node["eu-west-1a"].arn},", "  eu-west-1b ${aws_lb_target_group.node["eu-west-1b"].arn}"],
         ["ha_routes = eu-west-1a rtb-0aaaaaaaaaaaaaaa1 0.0.0.0/0,", "  eu-west-1a rtb-0aaaaaaaaaaaaaaa2 0.0.0.0/0,", "  eu-west-1b rtb-0bbbbbbbbbbbbbbb1 0.0.0.0/0"],
         ["ha_addresses = eu-west-1a ${aws_eip.flows["eu-west-1a/0"].id}", "  eu-west-1a=${output.slots["eu-west-1a/0"].addresses["eu-west-1a"]}"],
       ) :
