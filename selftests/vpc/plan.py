@@ -31,8 +31,9 @@ LEASES = "natxdp-leases"
 HEALTH_PORT = 9469
 PEER_PORT = 9470
 GROUP = "natxdp"
-TARGET_GROUP = (f"arn:aws:elasticloadbalancing:{REGION}:123456789012:"
-                "targetgroup/natxdp/0000000000000001")
+ELB = f"arn:aws:elasticloadbalancing:{REGION}:123456789012:"
+TARGET_GROUP = f"{ELB}targetgroup/natxdp/0000000000000001"
+LISTENER = f"{ELB}listener/net/natxdp/0000000000000001/0000000000000002"
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,10 @@ class Zone:
     @property
     def interface(self) -> str:
         return f"eni-0000000000000000{self.letter}"
+
+    @property
+    def target_group(self) -> str:
+        return f"{ELB}targetgroup/natxdp-{self.letter}/000000000000000{self.letter}"
 
     @property
     def primary(self) -> str:
@@ -175,10 +180,14 @@ class Plan:
         return {
             "instances": self.instances(), "interfaces": self.interfaces(),
             "route_tables": self.route_tables(), "addresses": self.addresses(),
-            "target_groups": {TARGET_GROUP: {
-                "port": HEALTH_PORT,
-                "targets": {f"{zone.instance}:{HEALTH_PORT}": "initial"
-                            for zone in self.nat_zones}}},
+            "target_groups": {
+                TARGET_GROUP: {"port": HEALTH_PORT,
+                               "targets": {f"{zone.instance}:{HEALTH_PORT}": "initial"
+                                           for zone in self.nat_zones}},
+                **{zone.target_group: {"port": HEALTH_PORT, "targets": {}}
+                   for zone in self.nat_zones}},
+            "listeners": {LISTENER: {"weights": {zone.target_group: 100
+                                                 for zone in self.nat_zones}}},
             "groups": {GROUP: {
                 "minimum": len(self.nodes), "maximum": 2 * len(self.nodes),
                 "desired": len(self.nodes), "hooks": ["launch", "terminate"], "tags": {},
@@ -244,3 +253,10 @@ def failover(plan: Plan, zone: Zone) -> dict[str, object]:
             for at in zones),
         "ha_lease_table": LEASES,
     }
+
+
+def weighted(plan: Plan) -> dict[str, object]:
+    """Keys of Fleet(ha=...): as failover(), with a load balancer whose listener weighs the zones."""
+    return {"mode": "eni", "listener": LISTENER,
+            "target_groups": ",\n\t".join(f"{zone.name} {zone.target_group}"
+                                          for zone in plan.nat_zones)}

@@ -13,7 +13,7 @@ SCRIPT = """
 set -eE
 trap 'echo "line $LINENO: $BASH_COMMAND" >&2' ERR
 soon() {
-    for try in $(seq 100); do "$@" && return; sleep 0.2; done
+    for try in $(seq 300); do "$@" && return; sleep 0.2; done
     echo "in vain: $*" >&2
     return 1
 }
@@ -23,7 +23,8 @@ all_open() { vpc traffic | awk '$2 == 20 && $4 == 0 && $5 == 0 && $NF == 20 { n+
 soon all_open
 vpc traffic
 # and, soon, copies of those of the other nodes
-test "$(vpc flows a | grep established | grep -c 10.0.10.11)" = 20
+copied() { test "$(vpc flows a | grep established | grep -c 10.0.10.11)" = 20; }
+soon copied
 vpc latency 0 0
 # again and again: the agent of its zone puts it right when it looks
 point_at_b() {
@@ -55,6 +56,6 @@ def test_a_session(tmp_path: Path) -> None:
     environment = dict(os.environ, PATH="/usr/bin:/bin:" + os.environ["PATH"])
     done = subprocess.run(["/usr/bin/python3", "-B", str(Path(__file__).parent)], input=SCRIPT,
                           cwd=tmp_path, env=environment, capture_output=True, text=True,
-                          timeout=120)
+                          timeout=300)
     assert done.returncode == 0 and done.stdout.endswith("all well\n"), done.stdout + done.stderr
     assert not run("pgrep", "-f", str(tmp_path), check=False).stdout

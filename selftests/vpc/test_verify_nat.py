@@ -60,7 +60,7 @@ def verify(vpc: Fleet) -> str:
 
 @pytest.fixture
 def fleet():
-    with Fleet(per_zone=1) as vpc:
+    with Fleet(letters="ab", nodes="ab", per_zone=1) as vpc:
         def on_instance(instance: str, lines: list[str]) -> tuple[int, str, str]:
             node = vpc.node_named(vpc.cloud.world.instances[instance]["tags"]["Name"])
             if not node:
