@@ -9,7 +9,10 @@
 #include "log.h"
 #include "watch_imds.h"
 
-enum { LEAVE_MS = 45000 }; /* then an agent that was told to end does so, drained or not */
+enum {
+	LEAVE_MS = 45000, /* then an agent that was told to end does so, drained or not */
+	AGAIN_MS = 5000,  /* what AWS did not answer is asked again */
+};
 
 static const struct ha_node *self(const struct ha *ha)
 {
@@ -40,14 +43,31 @@ static void called(void *ctx, const struct aws_result *result)
 		 (long long)result->duration_ms, *result->message ? ": " : "", result->message);
 }
 
+/* Would it be refused again? Then that was said once, and a person has to act. */
+static bool is_settled(const struct aws_result *result)
+{
+	return result->fault == AWS_OK || result->fault == AWS_REFUSED;
+}
+
+static void duty_done(void *ctx, const struct aws_result *result)
+{
+	struct ha *ha = ctx;
+
+	called(ha, result);
+	if (is_settled(result))
+		return;
+	ha->off_duty = !ha->off_duty;
+	ha->duty_due = loop_monotonic_ms() + AGAIN_MS;
+}
+
 /* A load balancer sends nothing new to a node that is to go. */
 static void set_duty(struct ha *ha, bool off)
 {
 	struct aws_target_id target = { .id = own_instance(ha) };
-	struct aws_caller caller = { .done = called, .ctx = ha };
+	struct aws_caller caller = { .done = duty_done, .ctx = ha };
 	const char *group = ha->members.conf->target_group;
 
-	if (off == ha->off_duty || !*group || !*target.id)
+	if (off == ha->off_duty || !*group || !*target.id || loop_monotonic_ms() < ha->duty_due)
 		return;
 	ha->off_duty = off;
 	if ((off ? aws_elb_deregister : aws_elb_register)(awsclient_get(ha->client), group, 1,
@@ -55,7 +75,20 @@ static void set_duty(struct ha *ha, bool off)
 		ha->off_duty = !off; /* too many calls wait: at the next tick */
 }
 
-/* Auto Scaling waits for us before it ends the instance. */
+static void completed(void *ctx, const struct aws_result *result)
+{
+	struct ha *ha = ctx;
+
+	called(ha, result);
+	ha->completing = false;
+	ha->completed = is_settled(result);
+	ha->complete_due = loop_monotonic_ms() + AGAIN_MS;
+}
+
+/*
+ * Auto Scaling waits for us before it ends the instance. It may begin to do so when we
+ * have handed over long ago, because of a spot notice or an operator.
+ */
 static void complete_lifecycle(struct ha *ha)
 {
 	struct aws_lifecycle_action action = {
@@ -63,12 +96,16 @@ static void complete_lifecycle(struct ha *ha)
 		.group = ha->members.conf->group,
 		.instance = own_instance(ha),
 	};
-	struct aws_caller caller = { .done = called, .ctx = ha };
+	struct aws_caller caller = { .done = completed, .ctx = ha };
+	bool waits = ha->agent->watch && watch_is_leaving(ha->agent->watch, NOTICE_LIFECYCLE);
 
-	if (!*action.hook || !*action.instance || !ha->agent->watch ||
-	    !watch_is_leaving(ha->agent->watch, NOTICE_LIFECYCLE))
+	if (!waits)
+		ha->completed = false;
+	if (!waits || ha->completed || ha->completing || !*action.hook || !*action.instance ||
+	    loop_monotonic_ms() < ha->complete_due)
 		return;
-	(void)aws_autoscaling_complete(awsclient_get(ha->client), &action, true, &caller);
+	ha->completing = aws_autoscaling_complete(awsclient_get(ha->client), &action, true,
+						  &caller) > 0;
 }
 
 void depart_look(struct ha *ha)
@@ -78,15 +115,14 @@ void depart_look(struct ha *ha)
 	set_duty(ha, ha->policy.draining);
 	for (unsigned int i = 0; i < ha->members.zones; i++)
 		gone &= is_gone(&ha->policy.zone[i]);
-	if (gone == ha->drained)
-		return;
+	if (gone && !ha->drained)
+		log_note("failover node=%s step=drain result=ok: nothing is owned here any more",
+			 self(ha)->id);
 	ha->drained = gone;
 	if (!gone)
 		return;
-	log_note("failover node=%s step=drain result=ok: nothing is owned here any more",
-		 self(ha)->id);
 	complete_lifecycle(ha);
-	if (ha->ending)
+	if (ha->ending && !ha->completing)
 		loop_stop(ha->agent->loop);
 }
 
@@ -130,6 +166,5 @@ void ha_leave(struct ha *ha)
 	else
 		loop_timer_once(ha->leaving, LEAVE_MS);
 	ha_drain(ha, true);
-	if (ha->drained)
-		loop_stop(ha->agent->loop);
+	depart_look(ha);
 }
