@@ -81,7 +81,7 @@ def assert_fenced(node):
         if entry.action in MOVING:
             what = str(entry.params)
             # libcurl repeats at once, by itself, what it sent over a connection that broke
-            assert looked > called.get(what, 0) or 0 < entry.time - looked < 1, (entry, node.log)
+            assert looked > called.get(what, 0) or 0 < entry.time - looked < 5, (entry, node.log)
             called[what] = entry.time
 
 
@@ -111,8 +111,9 @@ def test_a_zone_is_taken_over(standin, node):
     assert one.state["placed"] == 3 and one.state["failed"] == 0
     assert len(one.calls("ModifyListener")) == 1
     assert_fenced(one)
+    # the account changes before the answer is there, and what is said of it
     for step in ("claim", "ReplaceRoute", "AssociateAddress", "ModifyListener", "move", "weights"):
-        assert f" step={step} " in one.log, one.log
+        one.wait(lambda: f" step={step} " in one.log, f"the log of {step}")
 
 
 FAULTS = {
