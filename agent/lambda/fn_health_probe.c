@@ -24,8 +24,8 @@ enum {
 	REACH_REST_MS = 5000,
 	ROUND_MS = 3000,   /* the deadline shortens a round, but not to less than this */
 	PERIOD_MS = 60000, /* then EventBridge starts the next one */
-	/* a round of a dead node takes 3.2 s; the rest is for its values' way to the alarm */
-	LOOK_MS = 4500,
+	/* a round with a dead node takes 5.2 s; the rest is for its values' way to the alarm */
+	LOOK_MS = 6500,
 	ZONES_MAX = 16,
 };
 

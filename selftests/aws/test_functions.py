@@ -142,7 +142,7 @@ def test_probe_ends_its_rounds_with_the_clock(function, nodes, agents):
     assert answer["rounds"] == len(times) >= 3
     assert times[0] - began < 2  # at once
     for at in times[1:]:
-        assert (at + 4.5) % 3 < 1.5, times
+        assert (at + 6.5) % 3 < 1.5, times
 
 
 def test_probe_of_a_zone_without_a_node(function, standin, agents):
