@@ -7,6 +7,9 @@
  *
  * A filter behind the program of the NAT, at either hook. That leaves it only what this lets
  * through, so with the NAT in place nothing ends here. Packets of the host itself pay for it.
+ *
+ * Nor is it in the way once the NAT is unloaded, which may be from another network namespace,
+ * where filters cannot be reached.
  */
 #include "hook_tc.bpf.h"
 #include "count.bpf.h"
@@ -52,8 +55,11 @@ static __always_inline int is_untouched(const struct natxdp_key *key)
 static __always_inline int guard(hook_ctx *ctx, enum natxdp_side side)
 {
 	struct natxdp_key key = { .side = side };
+	struct natxdp_config *cfg = config_get();
 	struct packet pkt = {};
 
+	if (!cfg || !cfg->active)
+		return HOOK_PASS;
 	if (parse(ctx, &pkt, &key) != PARSE_OK || is_untouched(&key))
 		return HOOK_PASS;
 	if (is_own(key.daddr) ? host_may_hear(ctx, &key, pkt.kind) : may_go_on(&key))

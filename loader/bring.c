@@ -368,11 +368,24 @@ static void leave_all(const char *pin_dir)
 	guard_leave(pin_dir);
 }
 
+/* A filter is reached from its own network namespace alone, a link from anywhere. */
+static bool is_out_of_reach(const char *pin_dir)
+{
+	struct instance instance;
+
+	instance_look(&instance, pin_dir);
+	for (unsigned int i = 0; i < instance.link_count; i++) {
+		if (instance.link[i].hook == HOOK_TC)
+			return tc_is_elsewhere(pin_dir);
+	}
+	return false;
+}
+
 int bring_down(const char *pin_dir, bool *sysctls_left, struct err *err)
 {
 	int ret;
 
-	if (tc_is_elsewhere(pin_dir))
+	if (is_out_of_reach(pin_dir))
 		return err_set(err, STATUS_STATE, EXDEV,
 			       "%s: its filters at TC are in another network namespace: unload there",
 			       pin_dir);

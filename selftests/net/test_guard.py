@@ -154,3 +154,20 @@ def test_verify_misses_it(lab: Lab) -> None:
     lab.box.run("verify", "--repair")
     assert is_guarded(lab, dev)
     assert not lab.box.run("verify", check=False).returncode
+
+
+def test_unloaded_from_another_namespace(lab: Lab) -> None:
+    """What cannot be taken off there is in nobody's way."""
+    if lab.box.hook == "tc":  # where it would go on translating
+        assert "unload there" in lab["c1"].run(*lab.box.command("unload", "--all"), check=False).stderr
+        return
+    lab.box.audit = None
+    lab["c1"].run(*lab.box.command("unload", "--all"))
+    dev = lab.box.wires[0].dev
+    assert is_guarded(lab, dev)
+    with lab["c1"].socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        wait_until(lambda: udp.sendto(b"x", (lab.server, PORT)) and lab.leaks.forget(),
+                   "the kernel forwards as it was told", 10)
+    lab.box.load(audit=False)
+    wait_until(lambda: is_guarded(lab, dev), "and there is one again", 5)
+    lab.leaks.forget()
