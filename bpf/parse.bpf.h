@@ -112,46 +112,63 @@ static __always_inline int icmp_is_error(__u8 type)
 	       type == ICMP_PARAMETERPROB || type == ICMP_SOURCE_QUENCH;
 }
 
-static __always_inline int parse_l4(struct packet *pkt, struct natxdp_key *key)
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "where the parts of a word stand");
+
+/*
+ * The words of a key are stored whole, as the hash reads them: a load of what was stored in
+ * pieces waits until those are in the cache, 4 ns a packet. @ports as they stand in a header.
+ */
+static __always_inline void key_addresses(struct natxdp_key *key, const struct iphdr *ip)
+{
+	key->word[0] = ip->saddr | (__u64)ip->daddr << 32;
+}
+
+static __always_inline void key_rest(struct natxdp_key *key, __u8 proto, __u32 ports)
+{
+	key->word[1] = ports | (__u64)proto << 32 | (__u64)key->side << 40 |
+		       (__u64)key->tenant << 48;
+}
+
+static __always_inline int parse_l4(struct packet *pkt, struct natxdp_key *key, __u8 proto)
 {
 	void *end = pkt->end;
 	struct tcphdr *tcp = pkt->l4;
 	struct udphdr *udp = pkt->l4;
 	struct icmphdr *icmp = pkt->l4;
+	__u32 ports = 0;
 
 	pkt->kind = PACKET_PORTS;
-	switch (key->proto) {
+	switch (proto) {
 	case IPPROTO_TCP:
 		if ((void *)(tcp + 1) > end || pkt->l4_len < sizeof(*tcp))
 			return NATXDP_DROP_MALFORMED;
-		key->sport = tcp->source;
-		key->dport = tcp->dest;
+		ports = tcp->source | (__u32)tcp->dest << 16;
 		pkt->tcp_flags = ((__u8 *)tcp)[13];
 		pkt->headers += tcp->doff * 4;
-		return PARSE_OK;
+		break;
 	case IPPROTO_UDP:
 		if ((void *)(udp + 1) > end || pkt->l4_len < sizeof(*udp))
 			return NATXDP_DROP_MALFORMED;
-		key->sport = udp->source;
-		key->dport = udp->dest;
+		ports = udp->source | (__u32)udp->dest << 16;
 		pkt->headers += sizeof(*udp);
-		return PARSE_OK;
+		break;
 	case IPPROTO_ICMP:
 		if ((void *)(icmp + 1) > end || pkt->l4_len < sizeof(*icmp))
 			return NATXDP_DROP_MALFORMED;
 		if (icmp->type == ICMP_ECHO) {
-			key->sport = icmp->id;
+			ports = icmp->id;
 		} else if (icmp->type == ICMP_ECHOREPLY) {
-			key->dport = icmp->id;
+			ports = (__u32)icmp->id << 16;
 			pkt->tcp_flags = TCP_ACK;
 		} else {
 			pkt->kind = icmp_is_error(icmp->type) ? PACKET_ERROR : PACKET_OTHER;
 		}
-		return PARSE_OK;
+		break;
 	default:
 		pkt->kind = PACKET_BARE;
-		return PARSE_OK;
 	}
+	key_rest(key, proto, ports);
+	return PARSE_OK;
 }
 
 /*
@@ -214,17 +231,16 @@ static __always_inline int parse(hook_ctx *ctx, struct packet *pkt, struct natxd
 	pkt->headers = ihl;
 	pkt->l4 = (void *)ip + ihl;
 	pkt->l4_len = pkt->len - ihl;
-	key->saddr = ip->saddr;
-	key->daddr = ip->daddr;
-	key->proto = ip->protocol;
+	key_addresses(key, ip);
 	if (ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_OFFSET_MASK)) {
 		if (ip->frag_off & bpf_htons(IP_OFFSET_MASK)) {
 			pkt->kind = PACKET_FRAGMENT;
+			key_rest(key, ip->protocol, 0);
 			return PARSE_OK;
 		}
 		pkt->first = 1;
 	}
-	return parse_l4(pkt, key);
+	return parse_l4(pkt, key, ip->protocol);
 }
 
 #endif
