@@ -23,6 +23,7 @@ SKIP_STATUS = 4
 PROGRAM_SECONDS = 240
 # Emulated, everything takes 10 to 20 times as long; another kernel fails early or not at all.
 EFFORT = 10  # percent of the repetitions
+SEEDS = 10  # of prog/model: each is verified anew
 # bring and insert have flows with time-outs of seconds, in which another program is verified.
 MANY_LOADS = ["prog/bring", "prog/forward", "prog/gwlb", "prog/hairpin", "prog/icmp", "prog/insert",
               "prog/knobs", "prog/limits", "prog/mapping", "prog/mss", "prog/nexthop", "prog/sockets", "prog/tcp"]  # fmt: skip
@@ -41,7 +42,7 @@ def report_verifier(guest: Guest) -> None:
 
 def run_program(guest: Guest, name: str) -> bool:
     """Prints its TAP with the name of the program before that of the test."""
-    command = f"CMOCKA_MESSAGE_OUTPUT=TAP NATXDP_TEST_EFFORT={EFFORT} /{name}"
+    command = f"CMOCKA_MESSAGE_OUTPUT=TAP NATXDP_TEST_EFFORT={EFFORT} NATXDP_MODEL_SEEDS={SEEDS} /{name}"
     start = time.monotonic()
     done = guest.run(command, check=False, timeout=PROGRAM_SECONDS)
     for line in done.output.splitlines():
