@@ -138,7 +138,10 @@ build/libnatxdp-aws.a: $(AWS_OBJECTS)
 	$(Q)$(AR) rcs $@ $^
 
 # What the Lambda functions decide, for unit tests; the functions have a build of their own.
-$(OUT)/libnatxdp-decide.a: $(patsubst %,$(OUT)/agent/lambda/%.o,evidence lifecycle takeover traffic)
+# SHARED: of agent/ha, the rules that the agents have, too.
+LAMBDA_SHARED := heir lease_item weigh
+$(OUT)/libnatxdp-decide.a: $(patsubst %,$(OUT)/agent/lambda/%.o,evidence lifecycle takeover traffic) \
+		$(LAMBDA_SHARED:%=$(OUT)/agent/ha/%.o)
 	$(call say,AR,$@)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^

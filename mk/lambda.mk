@@ -4,8 +4,7 @@
 # libraries but libc in it, and a zip that is the same for the same input.
 
 LAMBDA := build/lambda
-# ha: the rules that the agents have, too
-LAMBDA_SOURCES := $(wildcard agent/lambda/*.c agent/aws/*.c) agent/ha/heir.c agent/ha/lease_item.c \
+LAMBDA_SOURCES := $(wildcard agent/lambda/*.c agent/aws/*.c) $(LAMBDA_SHARED:%=agent/ha/%.c) \
 	agent/loop.c loader/err.c
 LAMBDA_CFLAGS := -std=gnu11 $(WARNINGS) -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 	-D_GNU_SOURCE -Iinclude -Iloader -Iagent -Iagent/lambda -Os -g0 -ffunction-sections -fdata-sections \

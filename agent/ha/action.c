@@ -122,10 +122,11 @@ static void pause_for(struct job *job, unsigned int times)
 		loop_timer_once(job->timer, ms);
 }
 
-static void checked(void *ctx, uint64_t epoch, const char *why)
+static void checked(void *ctx, uint64_t epoch, const struct policy_lease *lease, const char *why)
 {
 	struct job *job = ctx;
 
+	(void)lease;
 	if (!job->running || epoch != job->epoch)
 		return;
 	job->checking = false;

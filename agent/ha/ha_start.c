@@ -109,7 +109,7 @@ static int start_calls(struct ha *ha, struct err *err)
 				      ha->leases, &user);
 	if (ha->moves)
 		ha->weights = weights_new(ha->agent->loop, awsclient_get(ha->client), &ha->members,
-					  ha->leases, ha_on_weights_failed, ha);
+					  ha->leases, &ha->policy, ha_on_weights_failed, ha);
 	return ha->weights ? 0 :
 			     err_set(err, STATUS_SYSTEM, ENOMEM, "out of memory or descriptors");
 }

@@ -150,7 +150,7 @@ static void call_check(struct pending *p, const struct aws_result *result,
 	else if (!lease->there || lease->epoch != p->epoch ||
 		 lease->owner != p->leases->members->self)
 		why = "the zone is another's by now";
-	p->checked(p->checked_ctx, p->epoch, why);
+	p->checked(p->checked_ctx, p->epoch, result->fault == AWS_OK ? lease : NULL, why);
 }
 
 static void read_done(void *ctx, const struct aws_result *result)

@@ -25,8 +25,9 @@ struct leases;
 /* Called with POLICY_LEASE, _LEASE_FAILED, _WON, _LOST and _UNCERTAIN. */
 typedef void (*lease_event)(void *ctx, const struct policy_event *event);
 
-/* @why is NULL if the zone is still ours in @epoch. */
-typedef void (*lease_checked)(void *ctx, uint64_t epoch, const char *why);
+/* @why is NULL if the zone is still ours in @epoch; @lease if it could not be read. */
+typedef void (*lease_checked)(void *ctx, uint64_t epoch, const struct policy_lease *lease,
+			      const char *why);
 
 /* NULL without memory. @members and @client must outlive it. */
 struct leases *leases_new(struct aws_client *client, const struct members *members,

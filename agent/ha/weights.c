@@ -8,21 +8,21 @@
 #include "aws/elb.h"
 #include "log.h"
 #include "loop.h"
+#include "weigh.h"
 
 enum {
 	CALL_MS = 5000, /* one call; then it is made again */
 	PAUSE_FIRST_MS = 100,
 	PAUSE_MAX_MS = 3000,
 	LOOKS = 4, /* Describe may show what was before for a while */
-	WEIGHT_ON = 100,
-	GROUPS_MAX = 16, /* AWS allows 5 in an action */
 };
+
+#define TOO_MANY "the listener's default action has too many target groups"
 
 struct fence {
 	struct weights *weights;
 	uint8_t zone;
 	bool pending;
-	uint64_t epoch;
 };
 
 struct weights {
@@ -30,6 +30,7 @@ struct weights {
 	struct aws_client *client;
 	const struct members *members;
 	struct leases *leases;
+	const struct policy *policy;
 	weights_failed failed;
 	void *ctx;
 
@@ -42,13 +43,13 @@ struct weights {
 	int timer;
 	int64_t call, began, deadline;
 	unsigned int rounds, looks;
-	uint32_t wrong;	    /* bits by zone */
-	uint32_t unchecked; /* of those: leases that have not answered */
+	uint32_t unchecked; /* bits by zone: leases that have not answered */
 	struct fence fence[POLICY_ZONES];
-	/* the default action as it is to be: as it was seen, but for our zones */
-	unsigned int count;
-	char group[GROUPS_MAX][HA_TEXT_MAX];
-	struct aws_weight weight[GROUPS_MAX];
+	/* what follows from the leases, as far as they have been read */
+	struct policy_lease lease[POLICY_ZONES];
+	int64_t wrong; /* bits by zone */
+	char group[WEIGH_GROUPS_MAX][HA_TEXT_MAX];
+	struct weigh_groups found, wanted; /* the default action: as it was seen, and is to be */
 };
 
 static void cancel(struct weights *w)
@@ -56,7 +57,8 @@ static void cancel(struct weights *w)
 	if (w->call > 0)
 		aws_cancel(w->client, w->call);
 	w->call = 0;
-	w->wrong = w->unchecked = 0;
+	w->wrong = 0;
+	w->unchecked = 0;
 	loop_timer_once(w->timer, -1);
 	w->running = w->again = false;
 }
@@ -70,13 +72,6 @@ static void end(struct weights *w)
 	cancel(w);
 	if (again)
 		begin(w);
-}
-
-static unsigned int wanted(const struct weights *w, unsigned int zone)
-{
-	const struct members *m = w->members;
-
-	return strcmp(m->conf->nodes.item[m->self].zone, m->zone[zone]) ? 0 : WEIGHT_ON;
 }
 
 static void fail(struct weights *w, const char *why)
@@ -131,7 +126,8 @@ static void note(const struct weights *w, const struct aws_result *result)
 			continue;
 		log_note("failover zone=%s epoch=%" PRIu64
 			 " step=ModifyListener what=%s weight=%u result=%s attempt=%u ms=%lld%s%s",
-			 m->zone[i], w->fence[i].epoch, m->group_of_zone[i], wanted(w, i),
+			 m->zone[i], w->lease[i].epoch, m->group_of_zone[i],
+			 weigh_of(&w->wanted, m->group_of_zone[i]),
 			 result->fault == AWS_OK ? "ok" :
 			 *result->code		 ? result->code :
 						   aws_fault_name(result->fault),
@@ -146,8 +142,8 @@ static void modify(struct weights *w)
 
 	w->rounds++;
 	w->looks = 0;
-	w->call = aws_elb_listener_weights(w->client, w->members->conf->listener, w->count,
-					   w->weight, &caller);
+	w->call = aws_elb_listener_weights(w->client, w->members->conf->listener, w->wanted.count,
+					   w->wanted.item, &caller);
 	if (w->call <= 0)
 		pause_for(w, w->rounds); /* too many calls wait */
 }
@@ -166,92 +162,88 @@ static void modified(void *ctx, const struct aws_result *result)
 		pause_for(w, w->rounds);
 }
 
-static void checked(void *ctx, uint64_t epoch, const char *why)
+/* What is to be, and what of that is not so. False: there are too many groups. */
+static bool compare(struct weights *w)
+{
+	const struct members *m = w->members;
+	struct weigh_zone zones[POLICY_ZONES];
+
+	for (unsigned int i = 0; i < m->zones; i++) {
+		uint8_t owner = w->lease[i].owner;
+
+		zones[i] = (struct weigh_zone){ m->zone[i], m->group_of_zone[i],
+						owner < m->nodes ? m->conf->nodes.item[owner].zone :
+								   NULL };
+	}
+	w->wanted = w->found;
+	w->wrong = weigh(zones, m->zones, &w->wanted);
+	return w->wrong >= 0;
+}
+
+static void decide(struct weights *w)
+{
+	if (w->refused)
+		pause_for(w, w->rounds);
+	else if (!compare(w))
+		fail(w, TOO_MANY);
+	else if (w->wrong)
+		modify(w);
+	else
+		succeed(w);
+}
+
+static void checked(void *ctx, uint64_t epoch, const struct policy_lease *lease, const char *why)
 {
 	struct fence *fence = ctx;
 	struct weights *w = fence->weights;
+	unsigned int zone = fence->zone;
 
 	fence->pending = false;
-	if (!(w->unchecked >> fence->zone & 1))
+	if (!(w->unchecked >> zone & 1))
 		return;
-	w->unchecked &= ~(1u << fence->zone);
-	/* if it is another's, the policy stops us; meanwhile nothing is called */
-	w->refused |= why || !w->ours[fence->zone] || w->epoch[fence->zone] != epoch;
-	if (w->unchecked)
-		return;
-	if (w->refused)
-		pause_for(w, w->rounds);
-	else
-		modify(w);
+	w->unchecked &= ~(1u << zone);
+	/* if ours is another's, the policy stops us; meanwhile nothing is called */
+	w->refused |= !lease || (w->ours[zone] && (why || w->epoch[zone] != epoch));
+	if (lease)
+		w->lease[zone] = *lease;
+	if (!w->unchecked)
+		decide(w);
 }
 
-/* The lease of each zone whose weight is to change, just before the call. */
+/* All leases, just before the call: a weight follows from who owns which zone. */
 static void check(struct weights *w)
 {
-	uint32_t zones = w->wrong;
-
 	for (unsigned int i = 0; i < w->members->zones; i++) {
 		/* asked in a round before: that answer is too old for this one */
-		if (zones >> i & 1 && w->fence[i].pending) {
+		if (w->fence[i].pending) {
 			pause_for(w, w->rounds);
 			return;
 		}
 	}
 	w->refused = false;
-	w->unchecked = zones;
+	w->unchecked = (1u << w->members->zones) - 1;
 	for (unsigned int i = 0; i < w->members->zones; i++) {
-		if (!(zones >> i & 1))
-			continue;
-		w->fence[i] = (struct fence){ w, i, true, w->epoch[i] };
+		w->fence[i] = (struct fence){ w, i, true };
 		/* without memory: as a lease that cannot be read */
 		if (lease_check(w->leases, i, w->epoch[i], checked, &w->fence[i]))
-			checked(&w->fence[i], w->epoch[i], "out of memory");
+			checked(&w->fence[i], w->epoch[i], NULL, "out of memory");
 	}
 }
 
-static struct aws_weight *find(struct weights *w, const char *group)
+static bool take(struct weights *w, const struct aws_listener *listener)
 {
-	for (unsigned int i = 0; i < w->count; i++) {
-		if (!strcmp(w->weight[i].target_group, group))
-			return &w->weight[i];
-	}
-	return NULL;
-}
-
-static bool add(struct weights *w, const char *group, unsigned int weight)
-{
-	if (w->count == GROUPS_MAX || strlen(group) >= HA_TEXT_MAX)
+	if (listener->group_count > WEIGH_GROUPS_MAX)
 		return false;
-	strcpy(w->group[w->count], group);
-	w->weight[w->count] = (struct aws_weight){ w->group[w->count], weight };
-	w->count++;
-	return true;
-}
-
-/* What is there, with the weights of our zones as they should be. */
-static bool compare(struct weights *w, const struct aws_listener *listener)
-{
-	w->count = 0;
-	w->wrong = 0;
-	for (size_t i = 0; i < listener->group_count; i++) {
-		if (!add(w, listener->groups[i].target_group, listener->groups[i].weight))
+	w->found.count = listener->group_count;
+	for (unsigned int i = 0; i < w->found.count; i++) {
+		if (strlen(listener->groups[i].target_group) >= HA_TEXT_MAX)
 			return false;
+		strcpy(w->group[i], listener->groups[i].target_group);
+		w->found.item[i] = (struct aws_weight){ w->group[i], listener->groups[i].weight };
 	}
-	for (unsigned int i = 0; i < w->members->zones; i++) {
-		const char *group = w->members->group_of_zone[i];
-		struct aws_weight *weight = group ? find(w, group) : NULL;
-
-		if (!group || !w->ours[i])
-			continue;
-		if (weight && weight->weight == wanted(w, i))
-			continue;
-		w->wrong |= 1u << i;
-		if (weight)
-			weight->weight = wanted(w, i);
-		else if (!add(w, group, wanted(w, i)))
-			return false;
-	}
-	return true;
+	for (unsigned int i = 0; i < w->members->zones; i++)
+		w->lease[i] = w->policy->zone[i].lease;
+	return compare(w);
 }
 
 static void looked(void *ctx, const struct aws_result *result)
@@ -273,8 +265,8 @@ static void looked(void *ctx, const struct aws_result *result)
 	}
 	if (listeners->count != 1 || !listeners->items->forwards)
 		fail(w, "the listener's default action is not to forward, and nothing else");
-	else if (!compare(w, listeners->items))
-		fail(w, "the listener's default action has too many target groups");
+	else if (!take(w, listeners->items))
+		fail(w, TOO_MANY);
 	else if (!w->wrong)
 		succeed(w);
 	else if (w->rounds && w->looks < LOOKS)
@@ -305,7 +297,7 @@ static void begin(struct weights *w)
 
 void weights_set(struct weights *w, unsigned int zone, uint64_t epoch)
 {
-	if (!w->members->group_of_zone[zone])
+	if (!w->members->conf->groups.count)
 		return;
 	w->ours[zone] = true;
 	w->epoch[zone] = epoch;
@@ -328,7 +320,7 @@ void weights_stop(struct weights *w, unsigned int zone)
 
 struct weights *weights_new(struct loop *loop, struct aws_client *client,
 			    const struct members *members, struct leases *leases,
-			    weights_failed failed, void *ctx)
+			    const struct policy *policy, weights_failed failed, void *ctx)
 {
 	struct weights *w = calloc(1, sizeof(*w));
 
@@ -338,6 +330,7 @@ struct weights *weights_new(struct loop *loop, struct aws_client *client,
 			       .client = client,
 			       .members = members,
 			       .leases = leases,
+			       .policy = policy,
 			       .failed = failed,
 			       .ctx = ctx };
 	w->timer = loop_timer(loop, look, w);

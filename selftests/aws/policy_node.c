@@ -270,7 +270,7 @@ static void start(struct node *n, const char *path)
 	n->leases = leases_new(awsclient_get(n->client), &n->members, post, n);
 	n->moves = moves_new(n->loop, awsclient_get(n->client), &n->members, n->leases, &user);
 	n->weights = weights_new(n->loop, awsclient_get(n->client), &n->members, n->leases,
-				 weights_are_wrong, n);
+				 &n->policy, weights_are_wrong, n);
 	if (!n->leases || !n->moves || !n->weights)
 		die("out of memory");
 	start_policy(n);

@@ -335,20 +335,49 @@ def test_a_held_zone_stays(standin, node):
 # ---- weights alone
 
 
-def test_weights_of_others_stay(standin, node):
-    """Groups that nobody names, and the zones of others, are written as they were read."""
+def test_groups_that_nobody_names_stay(standin, node):
+    """They are written as they were read; of a zone whose owner is no node nothing is known."""
     other = account.GROUPS["a"].replace("nat-a", "other")
     with standin.world.lock:
         standin.world.target_groups[other] = {"port": 8080, "targets": {}}
         standin.world.listeners[account.LISTENER]["weights"] = {other: 7, account.GROUPS["a"]: 33}
-    set_lease(standin, "a", "nat-a", 5)
+    set_lease(standin, "a", "nat-x", 5)
     one = node("b")
-    one.say("hear", NUMBER["a"], 1 << NUMBER["b"])
     one.wait_owner("b")
     # its own group was not even there
     one.wait(lambda: standin.world.listeners[account.LISTENER]["weights"] == {
         other: 7, account.GROUPS["a"]: 33, account.GROUPS["b"]: 100}, "its weight is there")
     assert len(one.calls("ModifyListener")) == 1
+
+
+def test_two_zones_are_swapped(standin, node):
+    """Each node serves the other's zone: both serve. At no moment does the listener forward to nobody."""
+    seen = []
+    standin.world.hooks["ModifyListener"].append(lambda params, result: seen.append(
+        dict(standin.world.listeners[account.LISTENER]["weights"])))
+    a, b = both = node("a"), node("b")
+    for one, other in zip(both, "ba"):
+        one.say("hear", NUMBER[other], 3)
+        one.wait_owner(one.letter)
+
+    def give(owners, weights):
+        for zone, owner in owners.items():
+            set_lease(standin, zone, NODE[owner], int(lease_of(standin, zone)["epoch"]) + 1)
+        for zone, owner in owners.items():
+            {"a": a, "b": b}[owner].wait_owner(zone)
+        for one in both:
+            one.wait(lambda: {zone: holders(standin, zone)[3] for zone in account.ZONES} == weights,
+                     f"the weights {weights} of {owners}")
+
+    give({"a": "b", "b": "a"}, {"a": 100, "b": 100})
+    time.sleep(2)  # an audit of each
+    assert {zone: holders(standin, zone) for zone in account.ZONES} == {
+        "a": (NODE["b"], "b", "b", 100), "b": (NODE["a"], "a", "a", 100)}
+    give({"a": "a"}, {"a": 100, "b": 0})
+    give({"a": "b"}, {"a": 100, "b": 100})
+    give({"b": "b"}, {"a": 0, "b": 100})
+    give({"a": "a"}, {"a": 100, "b": 100})
+    assert all(any(weights.values()) for weights in seen), seen
 
 
 def test_a_weight_that_somebody_overwrites(standin, node):

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* The rules of the leases that agents and functions share: the item, the claim, the heir. */
+/* The rules that agents and functions share: item and claim of a lease, the heir, the weights. */
 #include "unit.h"
 
 #include <stdio.h>
@@ -7,6 +7,7 @@
 
 #include "ha/heir.h"
 #include "ha/lease_item.h"
+#include "ha/weigh.h"
 
 static void an_item_is_read(void **state)
 {
@@ -151,9 +152,95 @@ static void heirs_are_ordered(void **state)
 	}
 }
 
+struct weighed {
+	const char *what;
+	const char *owners; /* of zones a, b, c, as the zone of their node; - nobody */
+	int before[4]; /* of the groups of a, b, c, and of one that is none of theirs; -1: not there */
+	int after[4];
+	int changed;
+};
+
+static const struct weighed weighed[] = {
+	{ "all at home", "abc", { 100, 100, 100, -1 }, { 100, 100, 100, -1 }, 0 },
+	{ "a is served by b", "bbc", { 100, 100, 100, -1 }, { 0, 100, 100, -1 }, 1 },
+	{ "home again", "abc", { 0, 100, 100, -1 }, { 100, 100, 100, -1 }, 1 },
+	{ "a and b swapped", "bac", { 100, 100, 100, -1 }, { 100, 100, 100, -1 }, 0 },
+	{ "and both had nothing", "bac", { 0, 0, 100, -1 }, { 100, 100, 100, -1 }, 3 },
+	{ "round the ring", "bca", { 0, 0, 0, -1 }, { 100, 100, 100, -1 }, 7 },
+	{ "one serves all", "ccc", { 100, 100, 0, -1 }, { 0, 0, 100, -1 }, 7 },
+	{ "nobody has any", "---", { 33, 0, 100, -1 }, { 33, 0, 100, -1 }, 0 },
+	{ "nobody has b", "a-c", { 0, 7, 0, -1 }, { 100, 7, 100, -1 }, 5 },
+	{ "nobody has a, whose node serves b", "-ac", { 0, 100, 100, -1 }, { 100, 0, 100, -1 }, 3 },
+	{ "a group is not there", "abc", { -1, 100, 100, -1 }, { 100, 100, 100, -1 }, 1 },
+	{ "nor is it wanted", "-bc", { -1, 100, 100, -1 }, { -1, 100, 100, -1 }, 0 },
+	{ "another's group stays", "bbc", { 100, 100, 100, 7 }, { 0, 100, 100, 7 }, 1 },
+	/* a node of a zone that has no group, and no other weight: better all than none */
+	{ "nobody is left", "ddd", { 100, 0, 0, -1 }, { 100, 100, 100, -1 }, 6 },
+	{ "nobody had anything", "---", { 0, 0, 0, -1 }, { 100, 100, 100, -1 }, 7 },
+	{ "but another's group", "ddd", { 100, 100, 0, 7 }, { 0, 0, 0, 7 }, 3 },
+};
+
+static void weights_follow_those_who_serve(void **state)
+{
+	static const char *const names[] = { "a", "b", "c", "d", "other" };
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(weighed) / sizeof(*weighed); i++) {
+		const struct weighed *row = &weighed[i];
+		struct weigh_groups groups = { 0 };
+		struct weigh_zone zones[3];
+
+		for (int j = 0; j < 3; j++)
+			zones[j] = (struct weigh_zone){ names[j], names[j],
+							row->owners[j] == '-' ?
+								NULL :
+								names[row->owners[j] - 'a'] };
+		for (int j = 0; j < 4; j++) {
+			if (row->before[j] >= 0)
+				groups.item[groups.count++] = (struct aws_weight){
+					j < 3 ? names[j] : "other", row->before[j]
+				};
+		}
+		print_message("%s\n", row->what);
+		assert_int_equal(weigh(zones, 3, &groups), row->changed);
+		for (int j = 0; j < 4; j++)
+			assert_int_equal(weigh_of(&groups, j < 3 ? names[j] : "other"),
+					 row->after[j] < 0 ? 0 : row->after[j]);
+		/* once more changes nothing: no two who look after each other go on for ever */
+		assert_int_equal(weigh(zones, 3, &groups), 0);
+	}
+}
+
+static void zones_may_share_a_group(void **state)
+{
+	const struct weigh_zone zones[] = { { "a", "g", "b" },
+					    { "b", "g", "b" },
+					    { "c", "h", "b" } };
+	struct weigh_groups groups = { 2, { { "h", 100 }, { "g", 0 } } };
+
+	(void)state;
+	assert_int_equal(weigh(zones, 3, &groups), 7);
+	assert_int_equal(weigh_of(&groups, "g"), 100);
+	assert_int_equal(weigh_of(&groups, "h"), 0);
+}
+
+static void too_many_groups_are_refused(void **state)
+{
+	const struct weigh_zone zone = { "a", "a", "a" };
+	struct weigh_groups groups = { .count = WEIGH_GROUPS_MAX };
+
+	(void)state;
+	for (unsigned int i = 0; i < groups.count; i++)
+		groups.item[i] = (struct aws_weight){ "other", 1 };
+	assert_int_equal(weigh(&zone, 1, &groups), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(weights_follow_those_who_serve),
+		cmocka_unit_test(zones_may_share_a_group),
+		cmocka_unit_test(too_many_groups_are_refused),
 		cmocka_unit_test(an_item_is_read),
 		cmocka_unit_test(an_item_that_lacks_something),
 		cmocka_unit_test(a_claim_is_written),
