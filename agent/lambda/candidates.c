@@ -97,36 +97,17 @@ int candidates_read(struct job *job, struct candidates *candidates)
 	return job_await(job);
 }
 
-/* Is there a route table of its zone before this one? */
-static bool is_counted(const cJSON *tables, const cJSON *this)
-{
-	const cJSON *table;
-
-	cJSON_ArrayForEach(table, tables) {
-		if (table == this)
-			break;
-		if (cJSON_Compare(table, this, true))
-			return true;
-	}
-	return false;
-}
-
 int candidates_count_zones(struct job *job, struct candidates *candidates)
 {
-	const cJSON *tables = job->setup->route_tables, *table;
+	struct holders holders;
+	int ret;
 
-	cJSON_ArrayForEach(table, tables) {
-		struct holder holder;
-		int ret;
-
-		if (!cJSON_IsString(table) || is_counted(tables, table))
-			continue;
-		ret = holder_read(job, table->valuestring, &holder);
-		if (ret)
-			return ret;
-		for (unsigned int i = 0; i < candidates->fleet.count; i++)
-			candidates->item[i].load += !strcmp(candidates->fleet.node[i].name,
-							    holder.owner);
+	holders_list(job, &holders);
+	ret = holders_read(job, &holders);
+	for (unsigned int i = 0; !ret && i < holders.count; i++) {
+		for (unsigned int j = 0; j < candidates->fleet.count; j++)
+			candidates->item[j].load += !strcmp(candidates->fleet.node[j].name,
+							    holders.item[i].holder.owner);
 	}
-	return 0;
+	return ret;
 }

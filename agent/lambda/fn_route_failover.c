@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/elb.h"
 #include "candidates.h"
 #include "event.h"
 #include "functions.h"
@@ -25,6 +24,7 @@
 #include "placing.h"
 #include "reach.h"
 #include "routing.h"
+#include "weighing.h"
 
 enum {
 	AGAIN_MS = 2000,
@@ -194,40 +194,6 @@ static bool is_ours(void *ctx)
 	       !strcmp(holder.owner, failover->ruling.target->name);
 }
 
-static void on_weights(void *ctx, const struct aws_result *result)
-{
-	job_ok(ctx, result, "the weights of the load balancer cannot be set");
-}
-
-/* The target group of a zone whose node has given it away gets nothing. */
-static int set_weights(struct failover *failover)
-{
-	struct aws_weight weights[16];
-	struct job *job = failover->job;
-	unsigned int count = 0;
-	const cJSON *group;
-
-	if (!*job->setup->listener || failover->dry_run)
-		return 0;
-	cJSON_ArrayForEach(group, job->setup->target_groups) {
-		const char *owner = routing_owner(failover->routing, group->string);
-
-		if (!cJSON_IsString(group) || count == sizeof(weights) / sizeof(*weights))
-			continue;
-		weights[count].target_group = group->valuestring;
-		/* the node of a zone is named as the zone, or begins with it */
-		weights[count++].weight = *owner && strncmp(owner, group->string,
-							    strlen(group->string)) ?
-						  0 :
-						  100;
-	}
-	if (count < 2)
-		return 0;
-	job_sent(job, aws_elb_listener_weights(job->client, job->setup->listener, count, weights,
-					       job_caller(job, on_weights, job)));
-	return job_await(job);
-}
-
 static void publish(struct failover *failover)
 {
 	const struct gauge_dimension zone[] = { { "AvailabilityZone", failover->zone },
@@ -305,7 +271,7 @@ static int act(struct failover *failover)
 		     failover->epoch, failover->ruling.why);
 	ret = routing_store(job, failover->routing);
 	if (!ret)
-		ret = set_weights(failover);
+		ret = weighing_run(job, &failover->candidates.fleet);
 	if (!ret && (claims || placing.moved))
 		publish(failover);
 	return ret;

@@ -40,16 +40,62 @@ static void on_read(void *ctx, const struct aws_result *result)
 		take(reading->holder, result->output);
 }
 
-int holder_read(struct job *job, const char *zone, struct holder *holder)
+static int ask(const char *zone, struct reading *reading)
 {
 	const struct aws_attribute key = { "az", AWS_STRING, zone };
-	struct reading reading = { .job = job, .holder = holder };
+	struct job *job = reading->job;
 
 	if (!*job->setup->lease_table)
 		return job_fail(job, STATUS_CONFIG, EINVAL,
 				"NATXDP_LEASE_TABLE is not set: there are no leases in gwlb mode");
 	job_sent(job, aws_dynamodb_get(job->client, job->setup->lease_table, 1, &key,
-				       job_caller(job, on_read, &reading)));
+				       job_caller(job, on_read, reading)));
+	return 0;
+}
+
+int holder_read(struct job *job, const char *zone, struct holder *holder)
+{
+	struct reading reading = { .job = job, .holder = holder };
+	int ret = ask(zone, &reading);
+
+	return ret ? ret : job_await(job);
+}
+
+/* Is there a route table of its zone before this one? */
+static bool is_listed(const cJSON *tables, const cJSON *this)
+{
+	const cJSON *table;
+
+	cJSON_ArrayForEach(table, tables) {
+		if (table == this)
+			break;
+		if (cJSON_Compare(table, this, true))
+			return true;
+	}
+	return false;
+}
+
+void holders_list(const struct job *job, struct holders *holders)
+{
+	const cJSON *tables = job->setup->route_tables, *table;
+
+	memset(holders, 0, sizeof(*holders));
+	cJSON_ArrayForEach(table, tables) {
+		if (cJSON_IsString(table) && !is_listed(tables, table) &&
+		    holders->count < HOLDERS_MAX)
+			holders->item[holders->count++].zone = table->valuestring;
+	}
+}
+
+int holders_read(struct job *job, struct holders *holders)
+{
+	struct reading reading[HOLDERS_MAX];
+
+	for (unsigned int i = 0; i < holders->count; i++) {
+		reading[i] = (struct reading){ .job = job, .holder = &holders->item[i].holder };
+		if (ask(holders->item[i].zone, &reading[i]))
+			break;
+	}
 	return job_await(job);
 }
 

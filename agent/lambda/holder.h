@@ -23,8 +23,25 @@ struct holder {
 	int64_t since; /* Unix seconds */
 };
 
+enum { HOLDERS_MAX = 16 };
+
+/* Of all zones that have a route table. */
+struct holders {
+	unsigned int count;
+	struct {
+		const char *zone; /* of the setup */
+		struct holder holder;
+	} item[HOLDERS_MAX];
+};
+
 /* Returns 0 or job_failure(). */
 int holder_read(struct job *job, const char *zone, struct holder *holder);
+
+/* The zones, in the order of their route tables; their leases are not read yet. */
+void holders_list(const struct job *job, struct holders *holders);
+
+/* Reads the leases of those listed, all at a time. Returns 0 or job_failure(). */
+int holders_read(struct job *job, struct holders *holders);
 
 /*
  * Makes @owner the owner, if the lease is still as @holder has it. Returns 0

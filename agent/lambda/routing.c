@@ -96,15 +96,6 @@ void routing_hold(cJSON *routing, const char *zone, bool on)
 	}
 }
 
-const char *routing_owner(const cJSON *routing, const char *zone)
-{
-	const cJSON *zones = cJSON_GetObjectItemCaseSensitive(routing, "zones");
-	const cJSON *note = cJSON_GetObjectItemCaseSensitive(zones, zone);
-	const char *owner = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(note, "owner"));
-
-	return owner ? owner : "";
-}
-
 void routing_note(cJSON *routing, const char *zone, const char *owner, uint64_t epoch,
 		  const char *why)
 {

@@ -19,8 +19,6 @@ int routing_store(struct job *job, const cJSON *routing);
 bool routing_is_held(const cJSON *routing, const char *zone);
 void routing_hold(cJSON *routing, const char *zone, bool on);
 
-/* "" where nothing was noted. */
-const char *routing_owner(const cJSON *routing, const char *zone);
 void routing_note(cJSON *routing, const char *zone, const char *owner, uint64_t epoch,
 		  const char *why);
 

@@ -244,6 +244,27 @@ def test_there_and_back_by_hand(function, standin):
         account.GROUPS["a"]: 100, account.GROUPS["b"]: 100}
 
 
+def test_weights_follow_the_leases_of_all_zones(function, standin):
+    """Not what the function has done before: b's zone has been with a for long, and both nodes serve."""
+    other = account.GROUPS["a"].replace("nat-a", "other")
+    standin.world.target_groups[other] = {"port": 8080, "targets": {}}
+    weights = standin.world.listeners[account.LISTENER]["weights"]
+    weights.clear()
+    weights.update({account.GROUPS["a"]: 100, account.GROUPS["b"]: 0, other: 7})
+    lease(standin, owner=ZA, epoch=7, since=SINCE, reason="first")
+    lease(standin, ZB, owner=ZA, epoch=4, since=SINCE, reason="failover")
+    run = function("nat-route-failover")
+    run({"zone": ZA, "to": ZB})
+    assert standin.world.listeners[account.LISTENER]["weights"] == {
+        account.GROUPS["a"]: 100, account.GROUPS["b"]: 100, other: 7}
+    assert [(line["zone"], line["before"], line["after"]) for line in run.logged(
+        action="ModifyListener")] == [(ZB, 0, 100)]
+    lease(standin, ZB, owner=f"{ZB}-standby", epoch=5, since=SINCE, reason="failback")
+    run({"zone": ZA, "to": ZB})
+    assert standin.world.listeners[account.LISTENER]["weights"] == {
+        account.GROUPS["a"]: 0, account.GROUPS["b"]: 100, other: 7}
+
+
 @pytest.mark.parametrize("event, says", [
     ({}, "no text in zone"),
     ({"zone": ""}, "no text in zone"),

@@ -59,7 +59,7 @@ locals {
     nat-route-failover = {
       any = [
         "ec2:DescribeAddresses", "ec2:DescribeInstanceStatus", "ec2:DescribeInstances", "ec2:DescribeRouteTables",
-        "elasticloadbalancing:DescribeTargetHealth", "ssm:GetCommandInvocation",
+        "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeTargetHealth", "ssm:GetCommandInvocation",
       ]
       reach        = ["ssm:SendCommand"]
       nodes        = ["ssm:SendCommand"]

@@ -37,7 +37,7 @@ run "functions_may_do_exactly_this" {
       ]))
       } == {
       nat-health-probe      = toset(["ec2:DescribeInstances", "elasticloadbalancing:DescribeTargetHealth", "ssm:GetCommandInvocation", "ssm:SendCommand"])
-      nat-route-failover    = toset(["dynamodb:GetItem", "dynamodb:UpdateItem", "ec2:AssociateAddress", "ec2:DescribeAddresses", "ec2:DescribeInstanceStatus", "ec2:DescribeInstances", "ec2:DescribeRouteTables", "ec2:ReplaceRoute", "elasticloadbalancing:DescribeTargetHealth", "elasticloadbalancing:ModifyListener", "ssm:GetCommandInvocation", "ssm:GetParameter", "ssm:PutParameter", "ssm:SendCommand"])
+      nat-route-failover    = toset(["dynamodb:GetItem", "dynamodb:UpdateItem", "ec2:AssociateAddress", "ec2:DescribeAddresses", "ec2:DescribeInstanceStatus", "ec2:DescribeInstances", "ec2:DescribeRouteTables", "ec2:ReplaceRoute", "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeTargetHealth", "elasticloadbalancing:ModifyListener", "ssm:GetCommandInvocation", "ssm:GetParameter", "ssm:PutParameter", "ssm:SendCommand"])
       asg-lifecycle-handler = toset(["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat", "ec2:AssociateAddress", "ec2:DescribeAddresses", "ec2:DescribeInstances", "ec2:ModifyNetworkInterfaceAttribute", "elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:RegisterTargets", "ssm:GetCommandInvocation", "ssm:GetParameter", "ssm:SendCommand"])
       eip-recover           = toset(["dynamodb:GetItem", "ec2:AssociateAddress", "ec2:DescribeAddresses", "ec2:DescribeInstances"])
       config-guard          = toset(["autoscaling:SetInstanceHealth", "ec2:DescribeInstances", "ssm:GetCommandInvocation", "ssm:SendCommand"])
