@@ -17,6 +17,7 @@
 #include "records.h"
 #include "report.h"
 #include "sampling.h"
+#include "solo.h"
 #include "watch_imds.h"
 
 enum { DOUBT_MS = 300 };
@@ -135,12 +136,11 @@ int agent_start(struct agent *agent, struct err *err)
 	}
 	if (start_parts(agent, err))
 		return -EIO;
-	if (*agent->conf.ha.node) {
+	if (*agent->conf.ha.node)
 		agent->ha = ha_start(agent, err);
-		if (!agent->ha)
-			return -EIO;
-	}
-	return 0;
+	else
+		agent->solo = solo_start(agent, err);
+	return agent->ha || agent->solo ? 0 : -EIO;
 }
 
 void agent_stop(struct agent *agent)
@@ -149,6 +149,8 @@ void agent_stop(struct agent *agent)
 	agent->http = NULL;
 	ha_stop(agent->ha);
 	agent->ha = NULL;
+	solo_stop(agent->solo);
+	agent->solo = NULL;
 	if (agent->scan)
 		stop_parts(agent);
 	scan_free(agent->scan);
@@ -204,6 +206,18 @@ void agent_follow(void *ctx, struct source_files *files)
 		return;
 	}
 	take_look(agent, loop_monotonic_ms());
+}
+
+void agent_look_at_notices(struct agent *agent)
+{
+	agent->health.draining = agent->drain_asked ||
+				 (agent->watch && watch_is_leaving(agent->watch, NOTICES));
+}
+
+void agent_ask_drain(struct agent *agent, bool on)
+{
+	agent->drain_asked = on;
+	agent_look_at_notices(agent);
 }
 
 /* Of rights that the agent has no more, or of what others rely on. */

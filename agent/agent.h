@@ -18,6 +18,7 @@ struct opener;
 struct cloud;
 struct records;
 struct report;
+struct solo;
 struct watch;
 
 struct agent {
@@ -52,9 +53,11 @@ struct agent {
 	struct report *report;	 /* NULL: no top talkers in Logs */
 	struct watch *watch;	 /* NULL: no IMDS */
 	struct ha *ha;		 /* NULL: no peers */
+	struct solo *solo;	 /* NULL: peers */
 
-	bool leaving; /* told to end, and handing over first */
-	bool walking; /* over the flow table */
+	bool drain_asked; /* by somebody here, not by a notice */
+	bool leaving;	  /* told to end, and handing over first */
+	bool walking;	  /* over the flow table */
 	int sample_timer, scan_timer, slice_timer, watchdog, look_timer;
 	int status; /* of the process */
 };
@@ -65,6 +68,10 @@ void agent_stop(struct agent *agent);
 
 /* The NAT as it is now, found by the opener: follows it, or ends if there is none any more. */
 void agent_follow(void *agent, struct source_files *files);
+
+/* What is asked here and what notices say make health.draining. */
+void agent_ask_drain(struct agent *agent, bool on);
+void agent_look_at_notices(struct agent *agent);
 
 /* Reads the configuration again; keeps the old one if that is wrong. */
 void agent_reload(struct agent *agent);

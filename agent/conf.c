@@ -28,6 +28,10 @@ const struct setting conf_table[] = {
 	{ "health_probe", &kind_duration, FIELD(health_probe), "10",
 	  "for how long packets that went through both ways prove the data path; then a test "
 	  "packet does" },
+	{ "drain_quiet", &kind_duration, FIELD(drain_quiet), "15",
+	  "a node without peers that drains is done when it had no flow for so long" },
+	{ "drain_time", &kind_duration, FIELD(drain_time), "100",
+	  "and after so long it gives up the flows that are left" },
 	{ "http_listen", &kind_address, FIELD(http_listen), "127.0.0.1:9469",
 	  "where /metrics, /healthz, /readyz and /status are; none: nowhere" },
 	{ "http_cert", &kind_file, FIELD(http_cert), "none",
@@ -73,7 +77,8 @@ const struct setting conf_table[] = {
 	  "how often it is asked for notices" },
 	{ "imds_endpoint", &kind_url, FIELD(imds_endpoint), "auto", "its URL" },
 	{ "ha_node", &kind_name_or_none, FIELD(ha.node), "none",
-	  "name of this node among its peers; none: it has no peers, and all ha_* keys rest" },
+	  "name of this node among its peers; none: it has no peers, and of the ha_* keys only "
+	  "ha_target_group, ha_lifecycle_hook and ha_group count" },
 	{ "ha_nodes", &kind_ha_nodes, FIELD(ha.nodes), "none",
 	  "all nodes: name, zone, ADDRESS:PORT of its agent, instance (auto: whichever has the "
 	  "interface), interface" },
@@ -102,14 +107,14 @@ const struct setting conf_table[] = {
 	{ "ha_budget", &kind_duration, FIELD(ha.budget), "30",
 	  "how long routes and addresses of a zone may take to move before that has failed" },
 	{ "ha_target_group", &kind_name_or_none, FIELD(ha.target_group), "none",
-	  "ARN of the target group that a node leaves when it drains" },
+	  "ARN of the target group in which a node is unless it drains" },
 	{ "ha_listener", &kind_name_or_none, FIELD(ha.listener), "none",
 	  "ARN of the listener that weighs the zones, in mode eni: a zone that no node of its own "
 	  "serves gets weight 0, else 100" },
 	{ "ha_target_groups", &kind_ha_groups, FIELD(ha.groups), "none",
 	  "target groups that the listener weighs: zone, ARN" },
 	{ "ha_lifecycle_hook", &kind_name_or_none, FIELD(ha.lifecycle_hook), "none",
-	  "termination hook that is completed when a node has handed over" },
+	  "termination hook that is completed when a node has handed over or is drained" },
 	{ "ha_group", &kind_name_or_none, FIELD(ha.group), "none",
 	  "Auto Scaling group of that hook" },
 	{ NULL, NULL, 0, NULL, NULL },
@@ -182,6 +187,19 @@ static int check_records(const struct conf *conf, struct err *err)
 	return 0;
 }
 
+/* Of a node without peers: with them, members_resolve() knows more. */
+static int check_solo(const struct conf *conf, struct err *err)
+{
+	if (*conf->ha.lifecycle_hook && !*conf->ha.group)
+		return err_set(err, STATUS_CONFIG, EINVAL,
+			       "ha_lifecycle_hook: also give ha_group, the Auto Scaling group");
+	if ((*conf->ha.lifecycle_hook || *conf->ha.target_group) && !conf->imds)
+		return err_set(err, STATUS_CONFIG, EINVAL,
+			       "ha_target_group, ha_lifecycle_hook: the metadata service says which "
+			       "instance this is: set imds = on");
+	return 0;
+}
+
 int conf_check(const struct conf *conf, struct err *err)
 {
 	struct members members;
@@ -196,7 +214,8 @@ int conf_check(const struct conf *conf, struct err *err)
 	ret = check_metrics(conf, err);
 	if (!ret)
 		ret = check_records(conf, err);
-	if (!ret && *conf->ha.node)
-		ret = members_resolve(&members, &conf->ha, err);
+	if (!ret)
+		ret = *conf->ha.node ? members_resolve(&members, &conf->ha, err) :
+				       check_solo(conf, err);
 	return ret;
 }

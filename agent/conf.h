@@ -32,6 +32,8 @@ struct conf {
 	uint32_t sample;       /* ms */
 	uint32_t scan;	       /* ms */
 	uint32_t health_probe; /* ms */
+	uint32_t drain_quiet;  /* ms */
+	uint32_t drain_time;   /* ms */
 	char http_listen[CONF_TEXT_MAX];
 	char http_cert[CONF_TEXT_MAX];
 	char http_key[CONF_TEXT_MAX];

@@ -34,6 +34,7 @@ struct keep {
 	uint64_t current; /* which base counts */
 	uint64_t count[KEEP_COUNTS];
 	struct keep_base base[2];
+	uint64_t drain; /* an operator asked for it; last, as it came after version 1 was out */
 };
 
 _Static_assert(sizeof(struct keep) <= sizeof(((struct natxdp_agent *)0)->keep),

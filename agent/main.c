@@ -44,7 +44,8 @@ static const char doc[] =
 	"SIGHUP, and ends when the NAT is unloaded. See natxdpd(8) and natxdpd.conf(5).\n"
 	"\n"
 	"drain: asks the agent that runs here to hand its zones over to its peers, and waits until "
-	"that is done.";
+	"that is done. Without peers, as behind a load balancer: to take nothing new, and to serve "
+	"the flows that there are until they end.";
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {

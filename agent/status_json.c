@@ -9,6 +9,7 @@
 #include "ha/ha.h"
 #include "json.h"
 #include "records.h"
+#include "solo.h"
 #include "version.h"
 #include "watch_imds.h"
 
@@ -94,6 +95,8 @@ void status_json_write(const struct agent *agent, FILE *out)
 		watch_status(agent->watch, cJSON_AddObjectToObject(object, "instance"));
 	if (agent->ha)
 		ha_status(agent->ha, cJSON_AddObjectToObject(object, "failover"));
+	if (agent->solo)
+		solo_status(agent->solo, cJSON_AddObjectToObject(object, "drain"));
 	text = cJSON_PrintUnformatted(object);
 	cJSON_Delete(object);
 	fprintf(out, "%s\n", text ? text : "{}");

@@ -8,7 +8,6 @@
 #include "agent.h"
 #include "aws/imds.h"
 #include "cloud.h"
-#include "ha/ha.h"
 #include "json.h"
 #include "log.h"
 
@@ -66,8 +65,7 @@ static void changed(struct watch *watch, enum notice_kind kind)
 		 notice->there ? notice->text : "no more");
 	if (kind == NOTICE_ZONE && notice->there && !*agent->conf.zone)
 		snprintf(agent->zone, sizeof(agent->zone), "%s", notice->text);
-	agent->health.draining = watch_is_leaving(watch, NOTICES) ||
-				 (agent->ha && ha_is_asked(agent->ha));
+	agent_look_at_notices(agent);
 	for (unsigned int i = 0; i < watch->hook_count; i++)
 		watch->hooks[i].hook(watch->hooks[i].ctx, kind, notice);
 }

@@ -41,9 +41,7 @@ static int connect_to(const char *pin_dir, struct err *err)
 	if (errno == EACCES)
 		err_set(err, STATUS_PERMISSION, EACCES, "%s: only root may ask the agent", path);
 	else
-		err_set(err, STATUS_STATE, errno,
-			"%s: no agent with peers answers there: is natxdpd running, and ha_node set in "
-			"natxdpd.conf?",
+		err_set(err, STATUS_STATE, errno, "%s: no agent answers there: is natxdpd running?",
 			path);
 	if (fd >= 0)
 		close(fd);

@@ -138,10 +138,15 @@ static void print_nodes(const cJSON *status)
 	}
 }
 
-static int show(const struct arguments *a, cJSON *reply)
+static int show(const struct arguments *a, cJSON *reply, struct err *err)
 {
 	cJSON *status = cJSON_DetachItemFromObjectCaseSensitive(reply, "status");
 
+	if (!member(status, "zones")) {
+		cJSON_Delete(status);
+		return err_set(err, STATUS_STATE, ENOENT,
+			       "this node has no peers: ha_node is not set in natxdpd.conf");
+	}
 	if (a->options.json)
 		return json_print(status);
 	print_zones(status);
@@ -209,7 +214,7 @@ int cmd_failover(int argc, char **argv, struct err *err)
 	if (!ret && a.node)
 		ret = wait_for_move(pin_dir, &a, &reply, err);
 	if (!ret)
-		ret = show(&a, reply);
+		ret = show(&a, reply, err);
 	cJSON_Delete(reply);
 	return ret;
 }

@@ -30,14 +30,11 @@ int ha_follow(struct ha *ha, struct err *err);
 /* Hands over what is owned, or does so no more; notices of the instance do the same. */
 void ha_drain(struct ha *ha, bool on);
 
-/* Did somebody ask for that? */
-bool ha_is_asked(const struct ha *ha);
-
 /* Drains, and then, or after a while, ends the loop. */
 void ha_leave(struct ha *ha);
 
 /* What `natxdp failover` and `natxdpd drain` ask for; returns the answer, or NULL without memory. */
-struct cJSON *ha_command(struct ha *ha, const struct cJSON *request);
+struct cJSON *ha_command(void *ha, const struct cJSON *request);
 
 void ha_status(const struct ha *ha, struct cJSON *object);
 void ha_totals(const struct ha *ha, struct totals *totals);

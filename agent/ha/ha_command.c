@@ -184,8 +184,9 @@ static cJSON *hold(struct ha *ha, bool on, unsigned int first, unsigned int last
 	return accepted(ha);
 }
 
-cJSON *ha_command(struct ha *ha, const cJSON *request)
+cJSON *ha_command(void *ctx, const cJSON *request)
 {
+	struct ha *ha = ctx;
 	const char *command = text_of(request, "command"), *zone = text_of(request, "zone");
 	unsigned int first = 0, last = ha->members.zones - 1;
 

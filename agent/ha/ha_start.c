@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -114,6 +115,21 @@ static int start_calls(struct ha *ha, struct err *err)
 			     err_set(err, STATUS_SYSTEM, ENOMEM, "out of memory or descriptors");
 }
 
+static void start_duty(struct ha *ha)
+{
+	const struct ha_node *self = &ha->members.conf->nodes.item[ha->members.self];
+
+	snprintf(ha->who, sizeof(ha->who), "failover node=%s", self->id);
+	ha->duty = (struct duty){
+		.agent = ha->agent,
+		.client = awsclient_get(ha->client),
+		.instance = self->instance,
+		.who = ha->who,
+		/* at the first tick it is registered, as it may have gone before */
+		.off = true,
+	};
+}
+
 static int start_timers(struct ha *ha, struct err *err)
 {
 	uint32_t heartbeat = ha->members.conf->heartbeat;
@@ -182,20 +198,19 @@ struct ha *ha_start(struct agent *agent, struct err *err)
 	ha->agent = agent;
 	ha->tick = ha->beat = ha->key = ha->leaving = -1;
 	ha->last_ms = ha->shown_ms = -1;
-	/* at the first tick it is registered, as it may have gone before */
-	ha->off_duty = true;
 	if (members_resolve(&ha->members, &agent->conf.ha, err))
 		goto fail;
 	start_policy(ha);
 	read_resting(ha);
 	if (open_channel(ha, err) || start_calls(ha, err))
 		goto fail;
+	start_duty(ha);
 	ha->ping = ping_open(agent->loop, &ha->members, ha_on_answer, ha, err);
 	if (ha->ping)
 		ha->replication = replication_start(agent->loop, ha->channel, &agent->source,
 						    &ha->members, ha->peer, err);
 	if (ha->replication)
-		ha->control = control_open(agent->loop, agent->conf.pin_dir, ha, err);
+		ha->control = control_open(agent->loop, agent->conf.pin_dir, ha_command, ha, err);
 	if (ha->control && !start_timers(ha, err))
 		return ha;
 fail:

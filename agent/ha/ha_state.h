@@ -5,6 +5,7 @@
 
 #include "action.h"
 #include "channel.h"
+#include "duty.h"
 #include "ha.h"
 #include "lease.h"
 #include "replication.h"
@@ -46,10 +47,9 @@ struct ha {
 
 	uint64_t resting;		    /* bits by address: not here, as far as we know */
 	uint64_t owned_epoch[POLICY_ZONES]; /* in which all of the zone was here; 0: never */
-	bool drain_asked, drained, ending;
-	bool off_duty;			/* out of the target group, or asked for */
-	bool completing, completed;	/* the lifecycle action */
-	int64_t duty_due, complete_due; /* not before: what failed is asked again */
+	bool drained, ending;
+	struct duty duty;
+	char who[HA_NAME_MAX + 16]; /* in the log */
 
 	struct replication_totals replicated; /* by replications that have ended */
 	uint64_t failovers, handovers, failed, missed;

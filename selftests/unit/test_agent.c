@@ -19,6 +19,7 @@
 #include "report.h"
 #include "sketch.h"
 #include "softirq.h"
+#include "solo.h"
 #include "unit.h"
 
 static void reasons_have_the_right_side(void **state)
@@ -113,18 +114,22 @@ static void what_is_kept_survives(void **state)
 	(void)state;
 	assert_int_equal(keep->count[KEEP_STARTS], 1);
 	assert_int_equal(keep_last(keep)->time_ms, 0);
+	assert_false(keep->drain);
+	keep->drain = true;
 	totals.sum[METRIC_NEW_FLOWS] = 7;
 	keep_save(keep, &totals, 1000);
 	keep_add(keep, KEEP_RECORDS, 5);
 	keep = keep_open(&map);
 	assert_int_equal(keep->count[KEEP_STARTS], 2);
 	assert_int_equal(keep->count[KEEP_RECORDS], 5);
+	assert_true(keep->drain);
 	assert_int_equal(keep_last(keep)->time_ms, 1000);
 	assert_int_equal(keep_last(keep)->totals.sum[METRIC_NEW_FLOWS], 7);
 	keep->version = 99; /* of a later agent */
 	keep = keep_open(&map);
 	assert_int_equal(keep->count[KEEP_STARTS], 1);
 	assert_int_equal(keep_last(keep)->time_ms, 0);
+	assert_false(keep->drain);
 }
 
 static void health_names_the_first_fault(void **state)
@@ -152,6 +157,43 @@ static void health_names_the_first_fault(void **state)
 			assert_non_null(strstr(fault, cases[i].says));
 		assert_int_equal(!health_unready(&cases[i].facts),
 				 !fault && !cases[i].facts.draining);
+	}
+}
+
+static void a_drain_ends_when_nothing_is_left(void **state)
+{
+	static const struct solo_rule rule = { .quiet = 15, .bound = 100 };
+	static const struct {
+		int64_t now, flows;
+		bool draining, drained, late;
+	} steps[] = {
+		{ 1000, 5, false, false, false },
+		{ 1001, 5, true, false, false },
+		{ 1010, 0, true, false, false }, /* the load balancer may not know yet */
+		{ 1020, 1, true, false, false }, /* it did not */
+		{ 1030, 0, true, false, false },
+		{ 1040, -1, true, false, false }, /* what nobody knows is not quiet */
+		{ 1045, 0, true, false, false },
+		{ 1059, 0, true, false, false },
+		{ 1060, 0, true, true, false },
+		{ 1061, 3, true, true, false }, /* said is said */
+		{ 1200, 3, true, true, false },
+		{ 1201, 3, false, false, false }, /* taken back */
+		{ 1202, 3, true, false, false },
+		{ 1301, 3, true, false, false },
+		{ 1302, 3, true, true, true },
+		{ 1303, 3, true, true, true },
+		{ 1400, 0, false, false, false },
+		{ 1401, 0, true, false, false },
+		{ 1416, 0, true, true, false },
+	};
+	struct solo_progress progress = { 0 };
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+		solo_advance(&progress, &rule, steps[i].draining, steps[i].flows, steps[i].now);
+		assert_int_equal(progress.drained, steps[i].drained);
+		assert_int_equal(progress.late, steps[i].late);
 	}
 }
 
@@ -410,6 +452,7 @@ int main(void)
 		cmocka_unit_test(a_counter_may_begin_anew),
 		cmocka_unit_test(what_is_kept_survives),
 		cmocka_unit_test(health_names_the_first_fault),
+		cmocka_unit_test(a_drain_ends_when_nothing_is_left),
 		cmocka_unit_test(a_sketch_finds_the_heavy_ones),
 		cmocka_unit_test(softirq_reads_what_the_kernel_writes),
 		cmocka_unit_test(records_say_how_it_ended),

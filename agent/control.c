@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "err.h"
-#include "ha.h"
 #include "loop.h"
 #include "rundir.h"
 
@@ -28,7 +27,8 @@ struct client {
 
 struct control {
 	struct loop *loop;
-	struct ha *ha;
+	control_answer answer;
+	void *ctx;
 	int fd;
 	struct client client[CLIENTS_MAX];
 };
@@ -42,10 +42,10 @@ static void hang_up(struct client *client)
 }
 
 /* What does not fit into the socket at once is lost: answers are short, and read at once. */
-static void answer(struct client *client, const char *line, size_t len)
+static void serve(struct client *client, const char *line, size_t len)
 {
 	cJSON *request = cJSON_ParseWithLength(line, len);
-	cJSON *reply = ha_command(client->control->ha, request);
+	cJSON *reply = client->control->answer(client->control->ctx, request);
 	char *text = reply ? cJSON_PrintUnformatted(reply) : NULL;
 
 	if (text) {
@@ -72,7 +72,7 @@ static void readable(void *ctx, int fd, uint32_t events)
 	}
 	client->len += len;
 	while ((end = memchr(client->line, '\n', client->len))) {
-		answer(client, client->line, end - client->line);
+		serve(client, client->line, end - client->line);
 		client->len -= end + 1 - client->line;
 		memmove(client->line, end + 1, client->len);
 	}
@@ -124,7 +124,8 @@ static int open_socket(const char *pin_dir, struct err *err)
 	return fd;
 }
 
-struct control *control_open(struct loop *loop, const char *pin_dir, struct ha *ha, struct err *err)
+struct control *control_open(struct loop *loop, const char *pin_dir, control_answer answer,
+			     void *ctx, struct err *err)
 {
 	struct control *control = calloc(1, sizeof(*control));
 
@@ -133,7 +134,8 @@ struct control *control_open(struct loop *loop, const char *pin_dir, struct ha *
 		return NULL;
 	}
 	control->loop = loop;
-	control->ha = ha;
+	control->answer = answer;
+	control->ctx = ctx;
 	for (int i = 0; i < CLIENTS_MAX; i++) {
 		control->client[i].control = control;
 		control->client[i].fd = -1;
