@@ -20,14 +20,14 @@ PORT = 9469
 
 class Agent:
     def __init__(self, lab: Lab, env: dict[str, str] | None = None, program: Path = NATXDPD,
-                 **conf: object) -> None:
+                 role: str = "nat", **conf: object) -> None:
         """Keys of natxdpd.conf; intervals are compressed unless they are given."""
         self.lab = lab
         self.program = program
         # LeakSanitizer traces its process, which the filter of system calls forbids
         self.env = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0", **(env or {})}
-        self.ns = lab["nat"]
-        self.dir = lab.scratch / "agent"
+        self.ns = lab[role]
+        self.dir = lab.scratch / ("agent" if role == "nat" else f"agent-{role}")
         self.dir.mkdir(exist_ok=True)
         self.dir.chmod(0o777)
         lab.scratch.chmod(0o755)
@@ -59,6 +59,10 @@ class Agent:
             stdout=self.log, stderr=subprocess.STDOUT, env=self.env,
         )
         wait_until(self.answers, "the agent answers", 15)
+
+    def natxdpd(self, *arguments: object, check: bool = True) -> subprocess.CompletedProcess:
+        """The command, with the configuration of this agent."""
+        return self.ns.run(self.program, *map(str, arguments), "-c", self.file, check=check)
 
     def answers(self) -> bool:
         assert self.process.poll() is None, self.messages()

@@ -6,19 +6,22 @@
     n1 10.0.0.11 -----+-- vpc (bridge) --- router 10.0.0.1 --- s1 198.51.100.2
     n2 10.0.0.12 -----+
 
-It knows nothing of natxdp: it hashes new flows over its targets, keeps each at its target
-(as GWLB does, also at one that has failed), and takes only packets back that carry what it
-has sent with their flow: addresses, outer ports, VNI, the three options. Everything else is a fault.
+It knows nothing of natxdp: it hashes new flows over its targets, keeps each at its target until
+it is idle (as GWLB does, also at one that has failed, unless it rebalances), and takes only packets
+back that carry what it has sent with their flow: addresses, outer ports, VNI, the three options.
+Everything else is a fault. Its targets are those that a test names, or that its health checks find.
 """
 
 from __future__ import annotations
 
 import fcntl
+import http.client
 import os
 import select
 import socket
 import struct
 import threading
+import time
 from dataclasses import dataclass, field
 
 from lab import Lab, Namespace
@@ -44,6 +47,8 @@ class Flow:
     port: int
     sent: int = 0
     back: int = 0
+    last: float = 0  # a packet to the target, monotonic
+    former: Flow | None = None  # as it was before it went to another target
 
 
 @dataclass
@@ -86,7 +91,9 @@ class Gwlb:
         self.targets = list(targets)
         self.endpoints: list[Endpoint] = []
         self.faults: list[str] = []
-        self.rehash = False  # flows of a target that is gone go to another (target_failover)
+        self.late = 0
+        self.rehash = False  # target_failover = rebalance: flows of a target that is gone go to another
+        self.idle = 350.0  # seconds after which a flow is forgotten
         self.cookie = 0x1000
         self.raw = lab["lb"].socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
         self.udp = lab["lb"].socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -135,11 +142,13 @@ class Gwlb:
     def flow_of(self, endpoint: Endpoint, packet: bytes) -> Flow:
         key = endpoint.key_of(packet)
         flow = endpoint.flows.get(key)
-        if flow and not (self.rehash and flow.target not in self.targets):
+        gone = flow and self.rehash and flow.target not in self.targets
+        if flow and not gone and time.monotonic() - flow.last < self.idle:
             return flow
         self.cookie += 1
         place = hash((key, endpoint.id))
-        flow = Flow(self.targets[place % len(self.targets)], self.cookie, 49152 + place % 16384)
+        flow = Flow(self.targets[place % len(self.targets)], self.cookie, 49152 + place % 16384,
+                    former=flow if gone else None)
         endpoint.flows[key] = flow
         return flow
 
@@ -154,6 +163,7 @@ class Gwlb:
             return
         flow = self.flow_of(endpoint, packet)
         flow.sent += 1
+        flow.last = time.monotonic()
         inner = self.header(endpoint, flow) + packet
         udp = struct.pack("!4H", flow.port, GENEVE_PORT, 8 + len(inner), 0)
         ip = struct.pack(
@@ -161,6 +171,10 @@ class Gwlb:
             socket.inet_aton(self.address), socket.inet_aton(flow.target))  # fmt: skip
         ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
         self.raw.sendto(ip + udp + inner, (flow.target, 0))
+
+    def is_of(self, flow: Flow, endpoint: Endpoint, data: bytes, sender: tuple[str, int]) -> bool:
+        return (sender == (flow.target, flow.port)
+                and data[:40] == self.header(endpoint, flow))
 
     def take_back(self, data: bytes, sender: tuple[str, int]) -> None:
         number = struct.unpack_from("!Q", data, 12)[0] if len(data) >= 68 else 0
@@ -174,13 +188,60 @@ class Gwlb:
             flow = endpoint.flows.get(flow_key(packet[(packet[0] & 15) * 4 + 8 :]))
         if not flow:
             self.faults.append(f"of no flow of endpoint {number:x}: {packet[:28].hex()}")
-        elif sender != (flow.target, flow.port) or data[:40] != self.header(endpoint, flow):
+        elif flow.former and self.is_of(flow.former, endpoint, data, sender):
+            self.late += 1  # from the target that it had, which cannot know
+        elif not self.is_of(flow, endpoint, data, sender):
             self.faults.append(f"{sender} {data[:40].hex()}, not {flow} {self.header(endpoint, flow).hex()}")
         elif checksum(packet[: (packet[0] & 15) * 4]):
             self.faults.append(f"inner checksum: {packet[:20].hex()}")
         else:
             flow.back += 1
             os.write(endpoint.tun, packet)
+
+
+class HealthChecks:
+    """GET of a page of each target. New flows go to those that are well; if none is, to all."""
+
+    INTERVAL, TIMEOUT, THRESHOLD = 0.2, 1.5, 2
+
+    def __init__(self, gwlb: Gwlb, port: int, path: str) -> None:
+        self.gwlb = gwlb
+        self.port, self.path = port, path
+        self.well: dict[str, bool] = {}
+        self.ended = threading.Event()
+        self.threads: list[threading.Thread] = []
+        gwlb.lab.stack.callback(self.stop)
+
+    def add(self, address: str) -> None:
+        """A target that is registered. It gets flows when it is found well."""
+        self.well[address] = False
+        self.threads.append(threading.Thread(target=self.watch, args=(address,), daemon=True))
+        self.threads[-1].start()
+
+    def stop(self) -> None:
+        self.ended.set()
+        for thread in self.threads:
+            thread.join(10)
+
+    def check(self, address: str) -> bool:
+        connection = http.client.HTTPConnection(address, self.port, timeout=self.TIMEOUT)
+        try:
+            connection.request("GET", self.path)
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def watch(self, address: str) -> None:
+        others = 0  # answers in a row that are not what is believed
+        with self.gwlb.lab["lb"].entered():
+            while not self.ended.wait(self.INTERVAL):
+                others = others + 1 if self.check(address) != self.well[address] else 0
+                if others == self.THRESHOLD:
+                    self.well[address] = not self.well[address]
+                    self.gwlb.targets = ([each for each, well in self.well.items() if well]
+                                         or list(self.well))
 
 
 @dataclass
@@ -194,7 +255,7 @@ class Fleet:
     server: str = "198.51.100.2"
 
 
-def build(lab: Lab, endpoints: int, clients: int, nodes: int) -> Fleet:
+def build(lab: Lab, endpoints: int, nodes: int) -> Fleet:
     vpc, router = lab.host("vpc"), lab.router("router")
     lab.bridge(vpc, "br0")
     addresses = [f"10.0.0.{11 + number}" for number in range(nodes)]
@@ -204,6 +265,9 @@ def build(lab: Lab, endpoints: int, clients: int, nodes: int) -> Fleet:
         lab.plug(host, "eth0", f"{address}/24", vpc, "br0")
         host.ip("link set eth0 mtu 3000")
         vpc.ip(f"link set {name} mtu 3000")
+        # a VPC sends nobody what is for another, also if that one is gone
+        if name != "lb":
+            vpc.run("bridge", "fdb", "replace", host.mac("eth0"), "dev", name, "master", "static")
         host.ip("route add default via 10.0.0.1")
     lab.plug(router, "eth0", "10.0.0.1/24", vpc, "br0")
     server = lab.host("s1")
@@ -215,8 +279,7 @@ def build(lab: Lab, endpoints: int, clients: int, nodes: int) -> Fleet:
     for number in range(1, endpoints + 1):
         tenant = lab.host(f"t{number}")
         gwlb.add_endpoint(tenant, number)
-        for client in range(1, clients + 1):
-            tenant.ip(f"addr add 10.0.1.{client}/32 dev vpce")
+        tenant.ip("route add local 10.0.1.0/24 dev vpce")
         tenant.ip("route add default dev vpce src 10.0.1.1")
         tenants.append(tenant)
     gwlb.start()

@@ -149,7 +149,8 @@ def target_keys(group, params):
 def register_targets(world, params):
     group = target_group(world, params)
     for key in target_keys(group, params):
-        group["targets"].setdefault(key, "initial")
+        if group["targets"].get(key) in (None, "draining"):
+            group["targets"][key] = "initial"
     return {}
 
 
