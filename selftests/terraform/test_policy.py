@@ -77,8 +77,8 @@ def calls_in(paths):
     return {iam for function, iam in wrappers().items() if re.search(rf"\b{function}\b", text)}
 
 
-# What agents do only if they are told to: terraform makes the log groups, and weighs no targets.
-NOT_ASKED_FOR = {"logs:CreateLogGroup", "elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"}
+# What agents do only if they are told to: terraform makes the log groups.
+NOT_ASKED_FOR = {"logs:CreateLogGroup"}
 
 
 def test_nodes_may_do_what_they_do_and_no_more():

@@ -28,10 +28,17 @@ locals {
       conditions = {}
     },
     {
-      when       = local.failover
+      when       = local.failover || local.gwlb
       sid        = "EndLifecycleHooks"
       actions    = ["autoscaling:CompleteLifecycleAction"]
       resources  = local.group_arns
+      conditions = {}
+    },
+    {
+      when       = local.gwlb
+      sid        = "LeaveTargetGroup"
+      actions    = ["elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:RegisterTargets"]
+      resources  = local.gwlb ? [aws_lb_target_group.node["all"].arn] : []
       conditions = {}
     },
     {

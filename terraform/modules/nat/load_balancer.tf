@@ -61,7 +61,9 @@ resource "aws_lb_target_group" "node" {
   port                 = local.gwlb ? 6081 : var.agent_port
   deregistration_delay = local.gwlb ? 350 : 30
 
-  # Five seconds and two failures are the least that AWS offers.
+  # Five seconds and two failures are the least that AWS offers. Not /readyz: a target
+  # that fails loses all its flows at once (rebalance), one that leaves the group keeps
+  # them for deregistration_delay, and that is how a node drains.
   health_check {
     protocol            = "HTTP"
     path                = "/healthz"

@@ -66,8 +66,10 @@ locals {
           imds               = "on"
         },
         local.fleet_conf,
-        # A node that its group ends hands over first, and then tells the group to go on.
+        # A node that its group ends hands over first, or behind GWLB serves its flows until
+        # they end, and then tells the group to go on.
         local.failover ? { ha_node = node, ha_group = "${var.name}-${node}", ha_lifecycle_hook = "terminate" } : {},
+        local.gwlb ? { ha_target_group = aws_lb_target_group.node["all"].arn, ha_group = "${var.name}-${node}", ha_lifecycle_hook = "terminate" } : {},
         var.agent_settings,
       ) : "${key} = ${value}"],
       [""],

@@ -94,8 +94,13 @@ run "behind_gwlb_nodes_move_nothing" {
   assert {
     condition = toset([for s in jsondecode(aws_iam_role_policy.node.policy).Statement : s.Sid]) == toset([
       "PublishMetrics", "WriteLogs", "ReadParameters", "FetchForSystemsManager", "BeManaged",
+      "EndLifecycleHooks", "LeaveTargetGroup",
     ])
     error_message = "In gwlb mode nodes have no routes and addresses to move."
+  }
+  assert {
+    condition     = flatten([for s in jsondecode(aws_iam_role_policy.node.policy).Statement : s.Resource if s.Sid == "LeaveTargetGroup"]) == [aws_lb_target_group.node["all"].arn]
+    error_message = "Nodes may leave their own target group, and no other."
   }
 }
 

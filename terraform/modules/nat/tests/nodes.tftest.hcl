@@ -243,6 +243,14 @@ run "a_fleet_scales" {
     condition     = aws_autoscaling_group.node["eu-west-1a"].warm_pool[0].pool_state == "Stopped"
     error_message = "Warm nodes are stopped ones."
   }
+  assert {
+    condition = alltrue([
+      for node, conf in local.natxdpd_conf : alltrue([
+        for line in ["ha_target_group = ${aws_lb_target_group.node["all"].arn}", "ha_group = egress-${node}", "ha_lifecycle_hook = terminate"] : contains(split("\n", conf), line)
+      ])
+    ])
+    error_message = "A node that its group ends has to know what it leaves, and whom it tells."
+  }
 }
 
 run "the_lease_table_is_one_item_a_zone" {
