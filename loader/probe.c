@@ -187,7 +187,7 @@ struct outer {
 
 _Static_assert(sizeof(struct outer) == NATXDP_TUNNEL_OVERHEAD, "no padding");
 
-static void make_outer(const struct probe *probe, bool back, struct outer *outer)
+static void make_outer(const struct probe *probe, bool back, size_t inner, struct outer *outer)
 {
 	static const uint8_t geneve[NATXDP_GENEVE_HEADER] = {
 		8, 0, 8,
@@ -209,7 +209,7 @@ static void make_outer(const struct probe *probe, bool back, struct outer *outer
 	memset(outer, 0, sizeof(*outer));
 	outer->ip.version = 4;
 	outer->ip.ihl = 5;
-	outer->ip.tot_len = htons(sizeof(*outer) + FRAME_LEN - sizeof(struct ether_header));
+	outer->ip.tot_len = htons(sizeof(*outer) + inner);
 	outer->ip.frag_off = htons(IP_DF);
 	outer->ip.ttl = IPDEFTTL;
 	outer->ip.protocol = IPPROTO_UDP;
@@ -220,6 +220,14 @@ static void make_outer(const struct probe *probe, bool back, struct outer *outer
 	outer->udp.uh_dport = htons(NATXDP_GENEVE_PORT);
 	outer->udp.uh_ulen = htons(ntohs(outer->ip.tot_len) - sizeof(outer->ip));
 	memcpy(outer->geneve, geneve, sizeof(geneve));
+}
+
+void probe_wrap(const struct probe *probe, size_t inner, uint8_t *to)
+{
+	struct outer outer;
+
+	make_outer(probe, false, inner, &outer);
+	memcpy(to, &outer, sizeof(outer));
 }
 
 static int fail(struct probe *probe, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -301,7 +309,7 @@ static int run(struct probe *probe, const struct instance_link *link, int progra
 
 	if (program < 0)
 		return fail(probe, "%s: it has no program that can be run", link->name);
-	make_outer(probe, back, &outer);
+	make_outer(probe, back, FRAME_LEN - sizeof(frame->eth), &outer);
 	opts.data_size_in = put_frame(frame, probe->lb && !back ? &outer : NULL, in);
 	md.data_end = opts.data_size_in;
 	ret = bpf_prog_test_run_opts(program, &opts);

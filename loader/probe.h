@@ -50,6 +50,9 @@ bool probe_choose(struct probe *probe, const struct contents *contents);
  */
 void probe_key(const struct probe *probe, const struct instance *instance, struct natxdp_key *key);
 
+/* The outer headers of a packet of @inner bytes that comes as the probe does: NATXDP_TUNNEL_OVERHEAD. */
+void probe_wrap(const struct probe *probe, size_t inner, uint8_t *to);
+
 /*
  * Sends the chosen packet and its answer through @program, descriptors of what
  * the links of @instance call, one a link. Returns 0, or -EIO and writes why.
@@ -63,6 +66,9 @@ int probe_run(struct probe *probe, const struct instance *instance, const int *p
  */
 int prove(struct probe *probe, const struct nat *nat, const struct instance *instance,
 	  const struct pool *pool);
+
+/* The tunnel of the probes, by which they are found; 0: there is none, or none yet. */
+uint16_t prove_tenant(const struct probe *probe, const struct nat *nat);
 
 /* Has the sweeper counted the end of the flow? */
 bool prove_is_swept(const struct nat *nat, const struct natxdp_probe_end *end);

@@ -113,8 +113,7 @@ static int run_attached(struct probe *probe, const struct instance *instance,
 	return ret;
 }
 
-/* The tunnel of the probes, if there is one yet. */
-static __u16 tenant_of(const struct probe *probe, const struct nat *nat)
+__u16 prove_tenant(const struct probe *probe, const struct nat *nat)
 {
 	const struct natxdp_tunnel *tunnels = probe->lb ? tunnels_map(nat) : NULL;
 	__u16 tenant = NATXDP_TENANT_NONE;
@@ -149,13 +148,13 @@ int prove(struct probe *probe, const struct nat *nat, const struct instance *ins
 		return run_attached(probe, instance, pool);
 	}
 	probe_key(probe, instance, &key);
-	key.tenant = tenant_of(probe, nat);
+	key.tenant = prove_tenant(probe, nat);
 	name_flow(nat, agent, &key);
 	known = table_find(&table, &nat->config.geometry, &key, &view);
 	ret = run_attached(probe, instance, pool);
 	for (int i = 0; i < NATXDP_PROBE_WAYS; i++)
 		add(&agent->probes.packets[i], probe->sent.packets[i]);
-	key.tenant = tenant_of(probe, nat); /* the first probe has made its tunnel */
+	key.tenant = prove_tenant(probe, nat); /* the first probe has made its tunnel */
 	if (table_find(&table, &nat->config.geometry, &key, &view)) {
 		add(&agent->probes.flows_opened, !known);
 		end_flow(nat, &agent->probes, &table, &view);

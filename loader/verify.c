@@ -390,8 +390,7 @@ static void check_wire(struct verifier *v)
 		say(f->found, "no inside address is free for a test packet");
 		return;
 	}
-	wire->inside = probe.inside;
-	if (wire_run(wire, &v->instance, &v->nat, &v->plan)) {
+	if (wire_run(wire, &probe, &v->instance, &v->nat, &v->plan)) {
 		f = find(v, FINDING_BROKEN, "wire", target);
 		say(f->found, "%s", wire->why);
 		say(f->needed, "an answer of the target");

@@ -19,9 +19,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <natxdp/tunnel.h>
+
 #include "instance.h"
 #include "nat.h"
 #include "plan.h"
+#include "probe.h"
 #include "rtnl.h"
 #include "table.h"
 
@@ -164,16 +167,32 @@ static int own_mac(struct wire *wire, const char *iface, uint8_t mac[ETH_ALEN])
 	return 0;
 }
 
-/* The kernel runs the program on it as on a frame that came in, and does what that says. */
-static int send_frame(struct wire *wire, const struct instance_link *link,
-		      const struct wire_frame *frame, size_t len)
+/* The bytes of a frame as it comes, behind load balancers in GENEVE. Returns how many. */
+static size_t put_frame(const struct probe *probe, const struct wire_frame *frame, size_t len,
+			uint8_t *data)
 {
-	struct xdp_md md = { .data_end = len, .ingress_ifindex = link->ifindex };
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &frame->eth, .data_size_in = len,
-		    .ctx_in = &md, .ctx_size_in = sizeof(md), .repeat = 1,
-		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
+	size_t at = sizeof(frame->eth), inner = len - at;
+
+	memcpy(data, &frame->eth, at);
+	if (probe->lb) {
+		probe_wrap(probe, inner, data + at);
+		at += NATXDP_TUNNEL_OVERHEAD;
+	}
+	memcpy(data + at, &frame->ip, inner);
+	return at + inner;
+}
+
+/* The kernel runs the program on it as on a frame that came in, and does what that says. */
+static int send_frame(struct wire *wire, const struct probe *probe,
+		      const struct instance_link *link, const struct wire_frame *frame, size_t len)
+{
+	uint8_t data[sizeof(*frame) + NATXDP_TUNNEL_OVERHEAD];
+	struct xdp_md md = { .ingress_ifindex = link->ifindex };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data, .ctx_in = &md,
+		    .ctx_size_in = sizeof(md), .repeat = 1, .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
 	int fd = bpf_prog_get_fd_by_id(link->entry), ret;
 
+	md.data_end = opts.data_size_in = put_frame(probe, frame, len, data);
 	ret = fd < 0 || bpf_prog_test_run_opts(fd, &opts) ? -errno : 0;
 	if (fd >= 0)
 		close(fd);
@@ -222,21 +241,19 @@ static int wait_answer(struct wire *wire, const struct nat *nat, const struct na
 	return ret;
 }
 
-int wire_run(struct wire *wire, const struct instance *instance, const struct nat *nat,
-	     const struct plan *plan)
+int wire_run(struct wire *wire, const struct probe *probe, const struct instance *instance,
+	     const struct nat *nat, const struct plan *plan)
 {
 	/* the outside comes first; a single interface is both sides */
 	const struct instance_link *link = &instance->link[instance->link_count > 1];
 	struct wire_frame frame = { .eth = { .ether_shost = { 2, 0, 0, 0, 0, 1 } } };
-	struct natxdp_key key = { .saddr = wire->inside, .daddr = wire->target };
+	struct natxdp_key key;
 	uint16_t port;
 	size_t len;
 	int ret;
 
 	*wire->why = '\0';
-	if (plan->gwlb)
-		return fail(wire, "behind a load balancer only a host of the inside can try that: "
-				  "'natxdp verify' without --probe tries the programs");
+	wire->inside = probe->inside;
 	/* another one each time, so that no answer of before counts */
 	if (getrandom(&port, sizeof(port), 0) != sizeof(port))
 		return fail(wire, "no random numbers");
@@ -246,15 +263,17 @@ int wire_run(struct wire *wire, const struct instance *instance, const struct na
 		ret = gateway_mac(wire, link->name, frame.eth.ether_shost);
 	if (ret)
 		return ret;
+	probe_key(probe, instance, &key);
+	key.daddr = wire->target;
 	key.sport = htons(port);
 	key.dport = wire->port;
 	key.proto = wire->port ? IPPROTO_TCP : IPPROTO_ICMP;
-	key.side = plan->two_armed ? NATXDP_SIDE_INSIDE : NATXDP_SIDE_SINGLE;
 	len = make(wire, port, false, &frame);
-	ret = send_frame(wire, link, &frame, len);
+	ret = send_frame(wire, probe, link, &frame, len);
+	key.tenant = prove_tenant(probe, nat); /* that frame has made its tunnel, if none before */
 	if (!ret)
 		ret = wait_answer(wire, nat, &key);
 	if (!ret && wire->port) /* the target need not wait for more */
-		ret = send_frame(wire, link, &frame, make(wire, port, true, &frame));
+		ret = send_frame(wire, probe, link, &frame, make(wire, port, true, &frame));
 	return ret;
 }

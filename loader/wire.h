@@ -14,11 +14,12 @@
 struct instance;
 struct nat;
 struct plan;
+struct probe;
 
 enum { WIRE_WHY_MAX = 160 };
 
 struct wire {
-	__be32 inside; /* as probe_choose() has it */
+	__be32 inside;
 	__be32 target;
 	__be16 port; /* 0: echo */
 	/* what came of it */
@@ -31,8 +32,12 @@ struct wire {
 /* "ADDR" or "ADDR:PORT". False if it is neither. */
 bool wire_parse(struct wire *wire, const char *text);
 
-/* Returns 0, or -EIO and writes why. */
-int wire_run(struct wire *wire, const struct instance *instance, const struct nat *nat,
-	     const struct plan *plan);
+/*
+ * Behind load balancers it comes as @probe does, from one of them, and so does the answer go
+ * there: as what no load balancer has sent, it takes that for nothing. Returns 0, or -EIO and
+ * writes why.
+ */
+int wire_run(struct wire *wire, const struct probe *probe, const struct instance *instance,
+	     const struct nat *nat, const struct plan *plan);
 
 #endif

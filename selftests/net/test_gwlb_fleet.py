@@ -16,6 +16,7 @@ import pytest
 from agent import PORT as AGENT_PORT
 from agent import SANITIZED, Agent
 from agent_cloud import KEYS
+from capture import Capture
 from gwlb import Fleet, HealthChecks
 from lab import wait_until
 from test_gwlb import CLIENTS, ENDPOINTS, PATIENCE, PORT, Client, fleet, serving, udp
@@ -262,3 +263,25 @@ def test_a_drain_serves_until_nothing_is_left(fleet: Fleet, cloud: StandIn) -> N
         done = nodes[0].box.run("failover", check=False)
         assert done.returncode == 6 and "this node has no peers" in done.stderr
         agent.kill()
+
+
+def test_verify_sends_a_packet_by_the_wire(fleet: Fleet) -> None:
+    """As if a load balancer had sent it; the answer goes to where none is."""
+    with serving(fleet, 1, "--gwlb-sources", "10.0.0.0/24") as (_, nodes):
+        box = nodes[0].box
+        box.ns.run("ping", "-c", 1, "-W", 5, "10.0.0.1")
+        # a router of a VPC does not answer either
+        fleet.lab["router"].socket(socket.AF_INET, socket.SOCK_DGRAM).bind(("10.0.0.1", 6081))
+        wrapped = Capture(fleet.lab["vpc"], "n1", "udp dst port 6081 and src host 10.0.0.11",
+                          outgoing=False)
+        for target in (fleet.server, f"{fleet.server}:{PORT}", f"{fleet.server}:{PORT + 1}"):
+            report = box.json("verify", "--probe", target)
+            [found] = [check for check in report["checks"] if check["check"] == "wire"]
+            assert report["result"] == "ok" and f"it answered {FIRST}:" in found["found"], report
+        flows = box.flows()
+        assert [flow["in"]["packets"] for flow in flows] == [1, 1, 1]
+        assert {flow["tunnel"]["endpoint"] for flow in flows} == {"0" * 16}
+        answers = [frame.payload[40:] for frame in wrapped.forget()]  # behind GENEVE
+        assert [(inner[9], inner[16:20]) for inner in answers] == [
+            (proto, socket.inet_aton(flows[0]["inside"]["address"]))
+            for proto in (socket.IPPROTO_ICMP, socket.IPPROTO_TCP, socket.IPPROTO_TCP)]
