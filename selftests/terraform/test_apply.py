@@ -35,6 +35,26 @@ def test_all_is_added(applied):
     assert added and int(added.group(1)) >= 15, applied.output[-500:]
 
 
+# What a node that starts is held and proven by, and makes its calls with.
+BEFORE_NODES = ["aws_lambda_function", "aws_cloudwatch_event_target", "aws_lambda_permission", "aws_ssm_document",
+                "aws_iam_role_policy", "aws_eip", "aws_eip_association", "aws_route"]  # fmt: skip
+
+
+def places(output, resource, what):
+    """Where terraform says it of the resources of this type, in the modules nat and lambda."""
+    pattern = rf'module\.(?:nat|lambda\[0\])\.{resource}\.\w+(?:\["[^"]+"\])?: {what}'
+    return [found.start() for found in re.finditer(pattern, output)]
+
+
+def test_nodes_come_last(applied):
+    """Else a hook that nobody ends holds the first node, and Terraform waits for it until it gives up."""
+    first = min(places(applied.output, "aws_autoscaling_group", "Creating"))
+    made = {resource: places(applied.output, resource, "Creation complete") for resource in BEFORE_NODES}
+    assert made["aws_iam_role_policy"] and bool(made["aws_lambda_function"]) == ("module.lambda" in applied.output)
+    late = [resource for resource, found in made.items() if found and max(found) > first]
+    assert late == [], late
+
+
 def test_a_second_plan_has_nothing_to_do(tree, applied):
     status, output = tree.run(applied.root, "plan", "-detailed-exitcode", "-no-color")
     assert status == 0, f"a second plan would change something: {output[-3000:]}"
@@ -87,6 +107,10 @@ def test_destroy_leaves_nothing(tree, applied):
         return
     status, output = tree.run(applied.root, "destroy", "-auto-approve", "-no-color")
     assert status == 0, output[-3000:]
+    # a node that ends hands over, and the hook that holds it is the functions' to end
+    last = max(places(output, "aws_autoscaling_group", "Destruction complete"))
+    assert last < min(places(output, "aws_lambda_function", "Destroying"))
+    assert last < min(places(output, "aws_route", "Destroying"))
     status, output = tree.run(applied.root, "state", "list", "-no-color")
     assert output.strip() == "", f"left behind by destroy: {output}"
 

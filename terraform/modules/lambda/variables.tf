@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 
 variable "nat" {
-  description = "The outputs of module nat."
+  description = "Outputs of module nat, each by name: module.nat as a whole is there only when its nodes are, and these wait for the functions (after of module nat)."
   type = object({
     name                  = string
     mode                  = string

@@ -181,6 +181,11 @@ resource "aws_launch_template" "node" {
   }
 }
 
+# What has to be there before the first node, and to stay until the last one is gone.
+resource "terraform_data" "after" {
+  input = var.after
+}
+
 resource "aws_autoscaling_group" "node" {
   for_each = local.nodes
 
@@ -197,7 +202,8 @@ resource "aws_autoscaling_group" "node" {
   health_check_type         = var.mode == "eip" ? "EC2" : "ELB"
   health_check_grace_period = 120
   default_instance_warmup   = 60
-  wait_for_capacity_timeout = "10m"
+  # With nobody there who ends the hook, waiting for its instance would end the run.
+  wait_for_capacity_timeout = var.launch_hook && length(var.after) == 0 ? "0" : "10m"
 
   # A new instance can have the interface only when the old one is gone, so
   # Spot's early replacement is for GWLB; elsewhere the agent hands over.
@@ -304,8 +310,12 @@ resource "aws_autoscaling_group" "node" {
   }
 
   # The routes first: nodes keep them where they belong, and would make a route that is
-  # not there. Until an instance has the interface there is nobody at its end.
-  depends_on = [aws_route.default]
+  # not there. Until an instance has the interface there is nobody at its end. The addresses
+  # and rights, because a node needs them when it starts. And nodes go before all of these.
+  depends_on = [
+    aws_route.default, aws_eip_association.flows, aws_eip.management, aws_iam_role_policy.node,
+    aws_vpc_security_group_egress_rule.all, terraform_data.after,
+  ]
 
   lifecycle {
     # Scaling policies decide it.

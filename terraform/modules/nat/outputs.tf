@@ -52,9 +52,10 @@ output "route_tables" {
   value       = { for table in values(local.route_tables) : table.id => table.az }
 }
 
+# Not of the groups themselves: functions know their names before there are any.
 output "autoscaling_groups" {
   description = "By node: name of its Auto Scaling group."
-  value       = { for node, group in aws_autoscaling_group.node : node => group.name }
+  value       = { for node in keys(local.nodes) : node => "${var.name}-${node}" }
 }
 
 output "security_group_id" {

@@ -285,6 +285,12 @@ variable "launch_hook" {
   }
 }
 
+variable "after" {
+  description = "Makes the nodes wait for what this comes from: the output ready of module lambda, whose functions have to be there when the first node is held. Empty with launch_hook: Terraform does not wait for the nodes."
+  type        = list(string)
+  default     = []
+}
+
 variable "hook_timeout" {
   description = "Seconds that a lifecycle hook waits."
   type        = number

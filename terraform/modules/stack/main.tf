@@ -55,6 +55,7 @@ module "nat" {
   spot_azs                 = var.spot_azs
   fleet                    = var.fleet
   launch_hook              = local.control_plane
+  after                    = flatten(module.lambda[*].ready)
   max_flows                = var.max_flows
   settings                 = var.settings
   agent_settings           = var.agent_settings
@@ -83,7 +84,22 @@ module "lambda" {
   source = "../lambda"
   count  = local.control_plane ? 1 : 0
 
-  nat                      = module.nat
+  # One by one: the module as a whole is there only when its nodes are, which wait for the functions.
+  nat = {
+    name                  = module.nat.name
+    mode                  = module.nat.mode
+    azs                   = module.nat.azs
+    route_tables          = module.nat.route_tables
+    allocation_ids        = module.nat.allocation_ids
+    slots                 = module.nat.slots
+    network_interface_ids = module.nat.network_interface_ids
+    autoscaling_groups    = module.nat.autoscaling_groups
+    lease_table           = module.nat.lease_table
+    load_balancer         = module.nat.load_balancer
+    target_groups         = module.nat.target_groups
+    agent_port            = module.nat.agent_port
+    security_group_id     = module.nat.security_group_id
+  }
   packages                 = var.lambda_packages
   architecture             = var.architecture
   vpc_id                   = module.network.vpc_id
