@@ -6,6 +6,7 @@ import re
 from collections import namedtuple
 
 import pytest
+from guards import GUARDS, State
 from settings import settings_of_nodes
 from tree import ENVS, EXAMPLES, resources
 
@@ -70,6 +71,15 @@ def test_all_is_tagged(applied):
         and resource["type"] not in ("aws_autoscaling_group",)
     ]  # fmt: skip
     assert untagged == [], untagged
+
+
+@pytest.mark.parametrize("name", GUARDS)
+def test_guard(applied, name):
+    state = State(resources(applied.state))
+    assert GUARDS[name].check(state) == [], name
+    if applied.root == "envs/prod":
+        spoiled = state.spoiled(GUARDS[name].spoil)
+        assert GUARDS[name].check(spoiled) != [], f"{name} would find nothing"
 
 
 def test_the_programs_take_their_files(applied, tmp_path):

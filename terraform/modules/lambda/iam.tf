@@ -111,6 +111,11 @@ locals {
     }
   }
 
+  vpc_actions = [
+    "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
+  ]
+
   # What the Lambda service does with a function's role, beside its code.
   service_calls = {
     for function, facts in local.functions : function => concat(
@@ -120,7 +125,7 @@ locals {
       ],
       facts.vpc ? [{
         sid        = "LiveInTheVpc"
-        actions    = ["ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"]
+        actions    = local.vpc_actions
         resources  = ["*"]
         conditions = {}
       }] : [],
@@ -172,6 +177,24 @@ data "aws_iam_policy_document" "this" {
           variable = condition.key
           values   = condition.value
         }
+      }
+    }
+  }
+
+  # Lambda makes the interfaces of a function in the VPC by the function's role; its code has no business with any.
+  dynamic "statement" {
+    for_each = local.functions[each.key].vpc ? [local.vpc_actions] : []
+
+    content {
+      sid       = "NotByItsCode"
+      effect    = "Deny"
+      actions   = statement.value
+      resources = ["*"]
+
+      condition {
+        test     = "ArnEquals"
+        variable = "lambda:SourceFunctionArn"
+        values   = ["${local.prefix}:lambda:${local.region}:${local.account}:function:${local.name}-${each.key}"]
       }
     }
   }

@@ -96,7 +96,6 @@ resource "aws_launch_template" "node" {
     http_tokens   = "required"
     # Nothing in a container or behind this node may ask for its credentials.
     http_put_response_hop_limit = 1
-    instance_metadata_tags      = "enabled"
   }
 
   monitoring {
@@ -155,6 +154,8 @@ resource "aws_launch_template" "node" {
         "natxdp:node" = each.key
         "natxdp:az"   = each.value.az
         "natxdp:role" = each.value.role
+        # By this name Patch Manager finds the baseline of module security.
+        PatchGroup = var.name
       })
     }
   }

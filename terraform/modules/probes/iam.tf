@@ -12,6 +12,17 @@ data "aws_iam_policy_document" "assume" {
       type        = "Service"
       identifiers = [each.value]
     }
+
+    # Systems Manager works for any account that asks it to.
+    dynamic "condition" {
+      for_each = each.key == "automation" ? [data.aws_caller_identity.current.account_id] : []
+
+      content {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [condition.value]
+      }
+    }
   }
 }
 

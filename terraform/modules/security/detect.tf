@@ -50,6 +50,39 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "config" {
   }
 }
 
+resource "aws_s3_bucket_ownership_controls" "config" {
+  count = var.config_recorder ? 1 : 0
+
+  bucket = aws_s3_bucket.config[0].id
+
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "config" {
+  count = var.config_recorder ? 1 : 0
+
+  bucket = aws_s3_bucket.config[0].id
+
+  rule {
+    id     = "history"
+    status = "Enabled"
+
+    filter {
+      prefix = ""
+    }
+
+    expiration {
+      days = var.config_history_days
+    }
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
+    }
+  }
+}
+
 data "aws_iam_policy_document" "config_bucket" {
   count = var.config_recorder ? 1 : 0
 
@@ -111,6 +144,8 @@ resource "aws_s3_bucket_policy" "config" {
 
   bucket = aws_s3_bucket.config[0].id
   policy = data.aws_iam_policy_document.config_bucket[0].json
+
+  depends_on = [aws_s3_bucket_public_access_block.config]
 }
 
 data "aws_iam_policy_document" "config_assume" {
@@ -120,6 +155,12 @@ data "aws_iam_policy_document" "config_assume" {
     principals {
       type        = "Service"
       identifiers = ["config.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
     }
   }
 }

@@ -34,17 +34,46 @@ data "aws_iam_policy_document" "key" {
     }
   }
 
-  # Alarms, rules and findings that go to an encrypted topic; logs in a bucket.
+  # Alarms that go to the topic, what AWS Config keeps in its bucket.
   statement {
     sid       = "Senders"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com", "config.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+  }
+
+  # Events that go to the queue of those that failed. EventBridge names no account when it uses
+  # a key: with that condition they would be lost in silence. The queue's policy asks for the rule.
+  statement {
+    sid       = "Events"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = ["*"]
 
     principals {
-      type = "Service"
-      identifiers = [
-        "cloudwatch.amazonaws.com", "events.amazonaws.com", "delivery.logs.amazonaws.com", "config.amazonaws.com",
-      ]
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+  }
+
+  # Flow logs in their bucket.
+  statement {
+    sid       = "LogDelivery"
+    actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["delivery.logs.amazonaws.com"]
     }
 
     condition {

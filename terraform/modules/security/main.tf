@@ -12,6 +12,6 @@ locals {
   account = data.aws_caller_identity.current.account_id
   region  = data.aws_region.current.region
   prefix  = "arn:${data.aws_partition.current.partition}"
-  # Nodes are found by this tag; module nat sets it.
-  nodes = { key = "tag:natxdp:nat", values = [var.name] }
+  # Nodes are found by these tags, which module nat sets; probes have another module.
+  nodes = { "tag:natxdp:nat" = var.name, "tag:natxdp:module" = "nat" }
 }

@@ -44,9 +44,13 @@ resource "aws_ssm_association" "patch" {
   }
   tags = local.tags
 
-  targets {
-    key    = local.nodes.key
-    values = local.nodes.values
+  dynamic "targets" {
+    for_each = local.nodes
+
+    content {
+      key    = targets.key
+      values = [targets.value]
+    }
   }
 }
 
@@ -87,9 +91,13 @@ resource "aws_ssm_association" "units" {
   compliance_severity = "CRITICAL"
   tags                = local.tags
 
-  targets {
-    key    = local.nodes.key
-    values = local.nodes.values
+  dynamic "targets" {
+    for_each = local.nodes
+
+    content {
+      key    = targets.key
+      values = [targets.value]
+    }
   }
 }
 
@@ -128,8 +136,12 @@ resource "aws_ssm_association" "cloudwatch_agent" {
   }
   tags = local.tags
 
-  targets {
-    key    = local.nodes.key
-    values = local.nodes.values
+  dynamic "targets" {
+    for_each = local.nodes
+
+    content {
+      key    = targets.key
+      values = [targets.value]
+    }
   }
 }

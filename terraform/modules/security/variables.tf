@@ -22,6 +22,17 @@ variable "config_recorder" {
   default     = false
 }
 
+variable "config_history_days" {
+  description = "Days that the history of AWS Config is kept in its bucket."
+  type        = number
+  default     = 2557
+
+  validation {
+    condition     = var.config_history_days >= 30
+    error_message = "config_history_days must be 30 or more."
+  }
+}
+
 variable "config_rules" {
   description = "Make the AWS Config rules."
   type        = bool

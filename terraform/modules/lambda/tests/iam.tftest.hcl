@@ -33,7 +33,7 @@ run "functions_may_do_exactly_this" {
   assert {
     condition = {
       for function, policy in aws_iam_role_policy.this : function => toset(flatten([
-        for s in jsondecode(policy.policy).Statement : s.Action if !contains(["WriteLogs", "KeepFailedEvents", "LiveInTheVpc", "UseKey"], s.Sid)
+        for s in jsondecode(policy.policy).Statement : s.Action if !contains(["WriteLogs", "KeepFailedEvents", "LiveInTheVpc", "NotByItsCode", "UseKey"], s.Sid)
       ]))
       } == {
       nat-health-probe      = toset(["ec2:DescribeInstances", "elasticloadbalancing:DescribeTargetHealth", "ssm:GetCommandInvocation", "ssm:SendCommand"])
@@ -69,6 +69,12 @@ run "only_what_has_no_resources_is_open" {
   assert {
     condition     = [for function, policy in aws_iam_role_policy.this : function if contains([for s in jsondecode(policy.policy).Statement : s.Sid], "LiveInTheVpc")] == ["nat-health-probe"]
     error_message = "Only the health probe lives in the VPC."
+  }
+  assert {
+    condition = [
+      for s in jsondecode(aws_iam_role_policy.this["nat-health-probe"].policy).Statement : [s.Effect, s.Condition.ArnEquals["lambda:SourceFunctionArn"], length(setsubtract(flatten([for other in jsondecode(aws_iam_role_policy.this["nat-health-probe"].policy).Statement : other.Action if other.Sid == "LiveInTheVpc"]), s.Action))] if s.Sid == "NotByItsCode"
+    ] == [["Deny", "arn:aws:lambda:eu-west-1:123456789012:function:egress-nat-health-probe", 0]]
+    error_message = "Lambda may make interfaces for the health probe; its code may not."
   }
 }
 

@@ -191,7 +191,7 @@ run "alarms_reach_people" {
     error_message = "The topic is encrypted with the key that is given."
   }
   assert {
-    condition     = alltrue([for s in jsondecode(aws_sns_topic_policy.alarms.policy).Statement : s.Principal.Service == "cloudwatch.amazonaws.com"])
+    condition     = alltrue([for s in jsondecode(aws_sns_topic_policy.alarms.policy).Statement : s.Principal.Service == "cloudwatch.amazonaws.com" if s.Effect == "Allow"])
     error_message = "Only CloudWatch publishes to the topic."
   }
   assert {

@@ -44,7 +44,9 @@ run "the_key_rotates_and_is_for_known_services" {
       } == {
       Account           = toset(["kms:*"])
       Logs              = toset(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"])
-      Senders           = toset(["kms:Decrypt", "kms:GenerateDataKey"])
+      Senders           = toset(["kms:Decrypt", "kms:GenerateDataKey*"])
+      Events            = toset(["kms:Decrypt", "kms:GenerateDataKey"])
+      LogDelivery       = toset(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"])
       AutoScaling       = toset(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"])
       AutoScalingGrants = toset(["kms:CreateGrant"])
     }
@@ -53,6 +55,12 @@ run "the_key_rotates_and_is_for_known_services" {
   assert {
     condition     = alltrue([for s in jsondecode(aws_kms_key.this.policy).Statement : try(s.Principal, "*") != "*" && try(s.Principal.AWS, "") != "*"])
     error_message = "The key must not be for everybody."
+  }
+  assert {
+    condition = alltrue([
+      for s in jsondecode(aws_kms_key.this.policy).Statement : try(s.Condition.StringEquals["aws:SourceAccount"], "none") == (contains(["Senders", "LogDelivery"], s.Sid) ? "123456789012" : "none")
+    ])
+    error_message = "Services use the key for this account only; EventBridge, which does not say for whom, has no such condition."
   }
 }
 
@@ -95,8 +103,8 @@ run "nodes_are_managed_one_at_a_time" {
     error_message = "Only one node at a time, and none after a failure."
   }
   assert {
-    condition     = alltrue([for association in [aws_ssm_association.patch, aws_ssm_association.units, aws_ssm_association.cloudwatch_agent] : association.targets[0].key == "tag:natxdp:nat" && association.targets[0].values == tolist(["egress"])])
-    error_message = "Associations are for nodes of this NAT."
+    condition     = alltrue([for association in [aws_ssm_association.patch, aws_ssm_association.units, aws_ssm_association.cloudwatch_agent] : { for target in association.targets : target.key => one(target.values) } == { "tag:natxdp:nat" = "egress", "tag:natxdp:module" = "nat" }])
+    error_message = "Associations are for nodes of this NAT, and not for its probes."
   }
   assert {
     condition     = aws_ssm_association.patch.parameters["Operation"] == "Scan" && aws_ssm_association.patch.parameters["RebootOption"] == "NoReboot"
