@@ -274,3 +274,13 @@ def test_units_are_right(packages, tmp_path):
                           text=True, timeout=60, check=False)  # fmt: skip
     ours = [line for line in done.stderr.splitlines() if "natxdp" in line]
     assert not ours and done.returncode == 0, done.stderr
+
+
+def test_units_neither_hang_nor_give_up():
+    """A load that hangs is ended, for the boot waits for it; and no number of failures is the last."""
+    load, agent = ((TOP / path).read_text() for path in ("loader/natxdp.service", "agent/natxdpd.service"))
+    assert re.search(r"^Type=oneshot$", load, re.M)
+    assert 30 <= int(re.search(r"^TimeoutStartSec=(\d+)$", load, re.M)[1]) <= 120
+    for unit in (load, agent):
+        assert re.search(r"^Restart=(on-failure|always)$", unit, re.M)
+        assert re.search(r"^\[Unit\]\n(?:.*\n)*?StartLimitIntervalSec=0\n(?:.*\n)*?\[Service\]$", unit, re.M)
