@@ -33,17 +33,40 @@ confirm()
 	[[ $answer == "$env" ]] || die "that was not $env: nothing was removed"
 }
 
-# Instances must go without their hooks: the nodes that they would hand over to
-# are going, too.
-release_groups()
+# Functions must not repair what is being removed.
+stop_functions()
 {
-	local group
+	local function
 
-	for group in $("$TF" -chdir="$dir" output -json nat | jq -r '.autoscaling_groups[]'); do
+	for function in $(jq -r '(.functions // {})[]' <<<"$outputs"); do
+		"$AWS" lambda put-function-concurrency --region "$region" \
+			--function-name "$function" --reserved-concurrent-executions 0 >/dev/null ||
+			echo "teardown: there is no $function any more"
+	done
+}
+
+# All nodes go before anything else does, or those that go later would take the addresses and
+# routes of the first. Without their hooks: nobody is left to hand over to.
+end_nodes()
+{
+	local group left tries
+
+	for group in "${groups[@]}"; do
 		"$AWS" autoscaling delete-lifecycle-hook --region "$region" \
 			--auto-scaling-group-name "$group" --lifecycle-hook-name terminate ||
 			echo "teardown: $group has no hook any more"
+		"$AWS" autoscaling update-auto-scaling-group --region "$region" \
+			--auto-scaling-group-name "$group" --min-size 0 --desired-capacity 0 ||
+			echo "teardown: there is no $group any more"
 	done
+	for ((tries = 0; tries < 60; tries++)); do
+		left=$("$AWS" autoscaling describe-auto-scaling-groups --region "$region" \
+			--auto-scaling-group-names "${groups[@]}" \
+			--query 'AutoScalingGroups[].Instances[].InstanceId' --output text)
+		[[ -n $left && $left != None ]] || return 0
+		sleep "${PAUSE:-10}"
+	done
+	die "these nodes do not end: $left"
 }
 
 # Prints what still has the tag of the NAT. A key that waits for its deletion and
@@ -77,13 +100,18 @@ shift
 dir=$top/terraform/envs/$env
 [[ -d $dir ]] || die "there is no terraform/envs/$env"
 
-nat=$("$TF" -chdir="$dir" output -json nat | jq -r .name) ||
+outputs=$("$TF" -chdir="$dir" output -json nat) ||
 	die "terraform/envs/$env has no state here: terraform init -backend-config=backend-$env.hcl first"
+nat=$(jq -r .name <<<"$outputs")
 [[ -n $nat && $nat != null ]] || die "nothing is deployed in $env"
+[[ $(jq -r .deletion_protection <<<"$outputs") != true ]] ||
+	die "$nat is protected: terraform apply -var deletion_protection=false first. Nothing was removed"
 region=$("$TF" -chdir="$dir" output -raw region)
+mapfile -t groups < <(jq -r '.autoscaling_groups[]' <<<"$outputs")
 
 confirm
-release_groups
+stop_functions
+end_nodes
 "$TF" -chdir="$dir" destroy -auto-approve "$@"
 
 left=$(left_over)

@@ -231,6 +231,14 @@ def systems_manager_leaves_probes_alone(state):
             if {"key": "tag:natxdp:module", "values": ["nat"]} not in values["targets"]]  # fmt: skip
 
 
+@guard(set_first("aws_lb", "enable_deletion_protection", False))
+def production_is_not_deleted_by_mistake(state):
+    if not any("natxdp-prod" in str(values["tags"]) for values in state.of("aws_kms_key")):
+        return []
+    return [address for address, values in state.named("aws_lb") if not values["enable_deletion_protection"]] + [
+        address for address, values in state.named("aws_dynamodb_table") if not values["deletion_protection_enabled"]]
+
+
 def with_shell(state):
     values = state.of("aws_launch_template")[0]
     values["user_data"] = base64.b64encode(b"#!/bin/sh\n").decode()

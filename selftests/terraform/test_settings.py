@@ -31,6 +31,22 @@ def test_natxdpd_conf():
     assert written("natxdpd_conf") <= known("agent/conf.c")
 
 
+def outputs(root):
+    return set(re.findall(r'^output "([^"]+)"', (SOURCE / root / "outputs.tf").read_text(), re.M))
+
+
+def test_outputs_that_people_are_told_of_are_there():
+    """Runbooks and scripts read them by name from the output nat, which is all that module stack says."""
+    texts = [*(TOP / "docs").rglob("*.md"), *(TOP / "scripts").glob("*.sh"), TOP / "README.md"]
+    asked = set()
+    for path in texts:
+        text = path.read_text()
+        for words in re.findall(r"output -json nat \| jq (?:-\w )?('[^']*'|\S+?)[`)\n]", text) + re.findall(r"\bnat ['\"](\.[^'\"]*)", text):
+            asked |= set(re.findall(r"(?:^|[' ,])\.([a-z_]+)", words))
+    assert {"slots", "public_ips", "autoscaling_groups", "dashboard"} <= asked
+    assert asked <= outputs("modules/stack"), asked - outputs("modules/stack")
+
+
 # Those that have a value by themselves
 BY_DEFAULT = {"NATXDP_PROBE_INTERVAL", "NATXDP_WITNESS_MS", "NATXDP_HEARTBEAT"}
 

@@ -10,7 +10,8 @@ from tree import TOP
 TERRAFORM = """#!/bin/bash
 echo "terraform $*" >>"$CALLS"
 case $* in
-*"output -json nat"*) echo '{"name":"natxdp-test","autoscaling_groups":{"a":"natxdp-test-a","b":"natxdp-test-b"}}' ;;
+*"output -json nat"*) echo '{"name":"natxdp-test","autoscaling_groups":{"a":"natxdp-test-a","b":"natxdp-test-b"},
+  "functions":{"eip-recover":"natxdp-test-eip-recover"},"deletion_protection":'"$PROTECTED"'}' ;;
 *"output -raw region"*) echo eu-west-1 ;;
 esac
 """
@@ -19,6 +20,7 @@ AWS = """#!/bin/bash
 echo "aws $*" >>"$CALLS"
 case $* in
 *get-resources*) printf '%s' "$LEFT" ;;
+*describe-auto-scaling-groups*) [ "$(grep -c describe-auto "$CALLS")" -gt 2 ] || echo i-0123456789abcdef0 ;;
 *describe-key*) echo PendingDeletion ;;
 *describe-instances*) echo "$STATE" ;;
 esac
@@ -37,9 +39,9 @@ def teardown(tmp_path):
     calls = tmp_path / "calls"
     calls.touch()
 
-    def run(*arguments, left="", answer="", state="terminated"):
+    def run(*arguments, left="", answer="", state="terminated", protected="false"):
         environment = dict(os.environ, TF=str(tmp_path / "terraform"), AWS=str(tmp_path / "aws"),
-                           CALLS=str(calls), LEFT=left, STATE=state)
+                           CALLS=str(calls), LEFT=left, STATE=state, PROTECTED=protected, PAUSE="0")
         done = subprocess.run([str(TOP / "scripts/teardown.sh"), *arguments], env=environment, text=True,
                               input=answer, capture_output=True, timeout=60, check=False)
         return done.returncode, done.stdout + done.stderr, calls.read_text()
@@ -51,8 +53,13 @@ def test_removes_and_looks(teardown):
     status, output, calls = teardown("--yes", "test", "-var", "x=y")
     assert status == 0, output
     assert "destroy -auto-approve -var x=y" in calls
-    assert calls.count("delete-lifecycle-hook") == 2
-    assert calls.index("delete-lifecycle-hook") < calls.index("destroy") < calls.index("get-resources")
+    assert calls.count("delete-lifecycle-hook") == calls.count("--min-size 0 --desired-capacity 0") == 2
+    # nothing repairs and nobody takes over any more when terraform begins
+    order = [calls.index(what) for what in (
+        "natxdp-test-eip-recover --reserved-concurrent-executions 0", "delete-lifecycle-hook", "describe-auto-scaling-groups",
+        "destroy", "get-resources")]  # fmt: skip
+    assert order == sorted(order)
+    assert calls[:calls.index("destroy")].count("describe-auto-scaling-groups") == 3, "it waits for the last node"
     assert "Key=natxdp:nat,Values=natxdp-test" in calls
     assert "nothing is left of natxdp-test" in output
 
@@ -76,6 +83,12 @@ def test_asks(teardown):
     status, output, calls = teardown("test", answer="test\n")
     assert status == 0, output
     assert "destroy" in calls
+
+
+def test_what_is_protected_stays(teardown):
+    status, output, calls = teardown("--yes", "test", protected="true")
+    assert status == 1 and "terraform apply -var deletion_protection=false first" in output
+    assert "aws" not in calls and "destroy" not in calls
 
 
 def test_an_environment_that_is_none(teardown):

@@ -67,6 +67,12 @@ variable "iperf_server" {
   default     = null
 }
 
+variable "deletion_protection" {
+  description = "Have AWS refuse to delete the load balancer and the lease table. Apply with false before scripts/teardown.sh."
+  type        = bool
+  default     = true
+}
+
 variable "emails" {
   description = "Addresses that alarms are sent to."
   type        = list(string)

@@ -159,12 +159,22 @@ variable "kms_key_arn" {
   description = "KMS key for logs, environment and the dead-letter queue. null: the keys of AWS."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key, arn:aws:kms:…:key/…; policies cannot name an alias."
+  }
 }
 
 variable "permissions_boundary_arn" {
   description = "Permissions boundary of the functions' roles."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of a policy, arn:aws:iam::…:policy/…"
+  }
 }
 
 variable "tags" {

@@ -58,6 +58,13 @@ resource "aws_eip" "flows" {
   })
 }
 
+# Those that were there before: servers know them, and outputs say them.
+data "aws_eip" "own" {
+  for_each = length(var.eip_allocation_ids) == 0 ? {} : { for slot in local.slots : slot.key => slot }
+
+  id = var.eip_allocation_ids[each.value.az][each.value.slot]
+}
+
 resource "aws_eip_association" "flows" {
   for_each = local.gwlb ? {} : { for slot in local.slots : slot.key => slot }
 

@@ -44,7 +44,8 @@ resource "aws_lb" "fleet" {
   load_balancer_type               = local.gwlb ? "gateway" : "network"
   security_groups                  = local.gwlb ? null : [aws_security_group.nlb[0].id]
   subnets                          = [for az in local.azs : var.azs[az].public_subnet_id]
-  enable_cross_zone_load_balancing = true
+  enable_cross_zone_load_balancing = local.gwlb ? var.fleet.cross_zone : true
+  enable_deletion_protection       = var.deletion_protection
   tags                             = merge(local.tags, { Name = var.name })
 }
 
@@ -73,6 +74,15 @@ resource "aws_lb_target_group" "node" {
     timeout             = 4
     healthy_threshold   = 2
     unhealthy_threshold = 2
+  }
+
+  dynamic "stickiness" {
+    for_each = local.gwlb && var.fleet.stickiness != "5-tuple" ? [var.fleet.stickiness] : []
+
+    content {
+      enabled = true
+      type    = stickiness.value
+    }
   }
 
   # Without it GWLB goes on sending a dead node the flows that it had.

@@ -74,6 +74,12 @@ locals {
     )
   }
 
+  # By slot, what servers see.
+  public_ips = merge(
+    { for key, eip in aws_eip.flows : key => eip.public_ip },
+    { for key, eip in data.aws_eip.own : key => eip.public_ip },
+  )
+
   # Ids may be known only when they have been made, so they are no keys.
   route_tables = merge([
     for az in local.azs : { for index, id in var.azs[az].route_table_ids : "${az}/${index}" => { az = az, id = id } }

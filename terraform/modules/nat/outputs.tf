@@ -18,8 +18,13 @@ output "azs" {
 output "public_ips" {
   description = "By zone: the addresses that servers on the internet see. Empty where they change with the node."
   value = {
-    for az in local.azs : az => [for key, eip in aws_eip.flows : eip.public_ip if startswith(key, "${az}/")]
+    for az in local.azs : az => [for key, ip in local.public_ips : ip if startswith(key, "${az}/")]
   }
+}
+
+output "allow_list" {
+  description = "The same as ranges in one list, for the firewalls of those servers."
+  value       = sort([for ip in values(local.public_ips) : "${ip}/32"])
 }
 
 output "allocation_ids" {

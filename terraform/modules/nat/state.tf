@@ -12,6 +12,8 @@ resource "aws_dynamodb_table" "lease" {
   hash_key     = "az"
   tags         = local.tags
 
+  deletion_protection_enabled = var.deletion_protection
+
   attribute {
     name = "az"
     type = "S"

@@ -54,6 +54,10 @@ variable "azs" {
     error_message = "public_subnet_id in azs must be the id of a subnet, subnet-…"
   }
   validation {
+    condition     = alltrue([for az in values(var.azs) : az.public_subnet_cidr == null || try(cidrhost(az.public_subnet_cidr, 0) == split("/", az.public_subnet_cidr)[0] && tonumber(split("/", az.public_subnet_cidr)[1]) >= 16, false)])
+    error_message = "public_subnet_cidr in azs must be the range of the subnet, such as 10.0.240.0/24, from /16 to /28."
+  }
+  validation {
     condition     = alltrue(flatten([for az in values(var.azs) : [for id in az.route_table_ids : startswith(id, "rtb-")]]))
     error_message = "route_table_ids in azs must be ids of route tables, rtb-…"
   }
@@ -91,6 +95,10 @@ variable "private_cidrs" {
     condition     = alltrue([for cidr in var.private_cidrs : try(tonumber(split("/", cidr)[1]) >= 8, true)])
     error_message = "private_cidrs must not hold a range wider than /8: the NAT would be open to the internet."
   }
+  validation {
+    condition     = alltrue([for cidr in var.private_cidrs : try(cidrhost(cidr, 0) == split("/", cidr)[0], true)])
+    error_message = "private_cidrs must name the first address of each range: 10.0.0.0/16, and not 10.0.1.0/16."
+  }
 }
 
 variable "no_nat_cidrs" {
@@ -101,6 +109,10 @@ variable "no_nat_cidrs" {
   validation {
     condition     = alltrue([for cidr in var.no_nat_cidrs : can(cidrnetmask(cidr))])
     error_message = "no_nat_cidrs must be IPv4 ranges such as 10.0.0.0/8."
+  }
+  validation {
+    condition     = alltrue([for cidr in var.no_nat_cidrs : try(cidrhost(cidr, 0) == split("/", cidr)[0], true)])
+    error_message = "no_nat_cidrs must name the first address of each range: 10.0.0.0/8, and not 10.1.0.0/8."
   }
 }
 
@@ -128,6 +140,11 @@ variable "instance_type" {
     # Graviton families have a g after the generation: c7g, c7gn, im4gn, x2gd.
     condition     = can(regex("^(a1|[a-z]+[0-9]+g[a-z]*)\\.", var.instance_type)) == (var.architecture == "arm64")
     error_message = "instance_type does not have the processor that architecture asks for."
+  }
+  validation {
+    # XDP is the ENA driver's, and these have none, or share it with Xen.
+    condition     = !can(regex("^(t1|t2|m1|m2|m3|m4|c1|c3|c4|cc2|r3|r4|x1e?|i2|i3|d2|h1|f1|g2|g3s?|p2|p3|hs1|cr1)\\.", var.instance_type))
+    error_message = "instance_type is of a generation before Nitro, which natxdp does not run on: take t4g, c7gn, c6in or another newer one."
   }
 }
 
@@ -227,7 +244,7 @@ variable "spot_instance_types" {
 }
 
 variable "fleet" {
-  description = "gwlb mode: nodes of a zone (min, max, desired), stopped ones that are kept ready (warm), what one node is to carry before another one starts (connections, gigabits a second), and after how many seconds the load balancer forgets an idle flow."
+  description = "gwlb mode: nodes of a zone (min, max, desired), stopped ones that are kept ready (warm), what one node is to carry before another one starts (connections, gigabits a second), and after how many seconds the load balancer forgets an idle flow. cross_zone lets nodes of other zones take part, which a zone whose nodes all fail needs, and costs what AWS asks for bytes between zones. stickiness is what of a packet decides about its node: 5-tuple, or source_ip_dest_ip_proto or source_ip_dest_ip, so that a host shows one address to a server."
   type = object({
     min          = optional(number, 1)
     max          = optional(number, 4)
@@ -236,12 +253,26 @@ variable "fleet" {
     connections  = optional(number, 500000)
     gigabits     = optional(number, 3.5)
     idle_timeout = optional(number, 350)
+    cross_zone   = optional(bool, true)
+    stickiness   = optional(string, "5-tuple")
   })
   default = {}
 
   validation {
     condition     = var.fleet.min >= 1 && var.fleet.min <= var.fleet.desired && var.fleet.desired <= var.fleet.max
     error_message = "fleet must have 1 <= min <= desired <= max."
+  }
+  validation {
+    condition     = alltrue([for number in [var.fleet.min, var.fleet.max, var.fleet.desired, var.fleet.warm] : number == floor(number)]) && var.fleet.warm >= 0 && var.fleet.warm <= var.fleet.max
+    error_message = "fleet counts nodes in whole numbers, and keeps no more than max of them warm."
+  }
+  validation {
+    condition     = var.fleet.connections > 0 && var.fleet.gigabits > 0
+    error_message = "fleet.connections and fleet.gigabits must be more than 0: a fleet that scales by nothing runs at its maximum."
+  }
+  validation {
+    condition     = contains(["5-tuple", "source_ip_dest_ip_proto", "source_ip_dest_ip"], var.fleet.stickiness)
+    error_message = "fleet.stickiness must be 5-tuple, source_ip_dest_ip_proto or source_ip_dest_ip."
   }
   validation {
     condition     = var.fleet.idle_timeout >= 60 && var.fleet.idle_timeout <= 6000
@@ -320,7 +351,7 @@ variable "agent_port" {
 }
 
 variable "peer_port" {
-  description = "UDP and TCP port on which the agents talk to each other."
+  description = "UDP port on which the agents talk to each other."
   type        = number
   default     = 9470
 
@@ -367,6 +398,17 @@ variable "kms_key_arn" {
   description = "KMS key for disks, logs, the lease table and the replication key. null: the keys of AWS."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key, arn:aws:kms:…:key/…; policies cannot name an alias."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Have AWS refuse to delete the load balancer and the lease table. Apply with false before a destroy."
+  type        = bool
+  default     = false
 }
 
 variable "log_retention_days" {
@@ -395,6 +437,11 @@ variable "permissions_boundary_arn" {
   description = "Permissions boundary of the nodes' role."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of a policy, arn:aws:iam::…:policy/…"
+  }
 }
 
 variable "tags" {

@@ -148,6 +148,11 @@ variable "kms_key_arn" {
   description = "KMS key for the topic and the buckets. null: unencrypted topic, and the bucket keys of S3."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key, arn:aws:kms:…:key/…; policies cannot name an alias."
+  }
 }
 
 variable "force_destroy" {

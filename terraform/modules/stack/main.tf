@@ -52,7 +52,13 @@ module "nat" {
   ami_ssm_parameter        = var.ami_ssm_parameter
   eips_per_az              = var.eips_per_az
   standby_nodes            = var.standby_nodes
+  eip_allocation_ids       = var.eip_allocation_ids
+  management_eip           = var.management_eip
   spot_azs                 = var.spot_azs
+  spot_instance_types      = var.spot_instance_types
+  tracked                  = var.tracked
+  profile                  = var.profile
+  deletion_protection      = var.deletion_protection
   fleet                    = var.fleet
   launch_hook              = local.control_plane
   after                    = flatten(module.lambda[*].ready)

@@ -25,6 +25,61 @@ output "public_ips" {
   value       = module.nat.public_ips
 }
 
+output "allow_list" {
+  description = "These addresses as ranges in one list, for the firewalls of servers."
+  value       = module.nat.allow_list
+}
+
+output "management_ips" {
+  description = "By node: its own public address, for its calls to AWS."
+  value       = module.nat.management_ips
+}
+
+output "slots" {
+  description = "By slot (zone/number): allocation id of the Elastic IP, and its private address on each node. Empty in gwlb mode."
+  value       = module.nat.slots
+}
+
+output "security_group_id" {
+  description = "Security group of the nodes."
+  value       = module.nat.security_group_id
+}
+
+output "endpoint_service_name" {
+  description = "gwlb mode: the service, for endpoints in other VPCs."
+  value       = module.nat.endpoint_service_name
+}
+
+output "log_groups" {
+  description = "Log groups of the nodes: flows, talkers and system."
+  value       = module.nat.log_groups
+}
+
+output "kms_key_arn" {
+  description = "Key for disks, logs, parameters, topics and buckets."
+  value       = module.security.kms_key_arn
+}
+
+output "failed_events_queue" {
+  description = "Name of the queue of the events that no function could handle. null without the control plane."
+  value       = try(module.lambda[0].failed_events_queue.name, null)
+}
+
+output "flow_logs_bucket" {
+  description = "Bucket of the VPC flow logs."
+  value       = module.observability.flow_logs_bucket
+}
+
+output "alarms" {
+  description = "Names of all alarms."
+  value       = module.observability.alarms
+}
+
+output "deletion_protection" {
+  description = "AWS refuses to delete the load balancer and the lease table."
+  value       = var.deletion_protection
+}
+
 output "route_tables" {
   description = "By route table: the zone whose node its default route is for."
   value       = module.nat.route_tables

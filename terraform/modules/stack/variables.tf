@@ -53,6 +53,18 @@ variable "eips_per_az" {
   default     = 1
 }
 
+variable "eip_allocation_ids" {
+  description = "Elastic IPs of your own, by availability zone, in place of new ones: they outlive the stack, and whatever allows them."
+  type        = map(list(string))
+  default     = {}
+}
+
+variable "management_eip" {
+  description = "Give each node an Elastic IP of its own for its calls to AWS: see module nat."
+  type        = bool
+  default     = true
+}
+
 variable "standby_nodes" {
   description = "A second node in each zone that only stands by (modes eni and eip)."
   type        = bool
@@ -65,10 +77,38 @@ variable "spot_azs" {
   default     = []
 }
 
+variable "spot_instance_types" {
+  description = "Further instance types that Spot may choose from."
+  type        = list(string)
+  default     = []
+}
+
 variable "fleet" {
-  description = "gwlb mode: see module nat."
-  type        = any
-  default     = {}
+  description = "gwlb mode: see module nat, whose values it has where it says nothing."
+  type = object({
+    min          = optional(number)
+    max          = optional(number)
+    desired      = optional(number)
+    warm         = optional(number)
+    connections  = optional(number)
+    gigabits     = optional(number)
+    idle_timeout = optional(number)
+    cross_zone   = optional(bool)
+    stickiness   = optional(string)
+  })
+  default = {}
+}
+
+variable "tracked" {
+  description = "Let the nodes' security group track connections: see module nat."
+  type        = bool
+  default     = true
+}
+
+variable "profile" {
+  description = "How the NAT behaves: aws or rfc."
+  type        = string
+  default     = "aws"
 }
 
 variable "max_flows" {
@@ -125,9 +165,17 @@ variable "slack" {
 }
 
 variable "thresholds" {
-  description = "When alarms go off: see module observability."
-  type        = any
-  default     = {}
+  description = "When alarms go off: see module observability, whose values it has where it says nothing."
+  type = object({
+    reachability = optional(number)
+    flow_table   = optional(number)
+    ports        = optional(number)
+    softirq      = optional(number)
+    drops        = optional(number)
+    sync_lag     = optional(number)
+    connections  = optional(number)
+  })
+  default = {}
 }
 
 variable "account_guards" {
@@ -156,6 +204,12 @@ variable "log_retention_days" {
   description = "Days that CloudWatch keeps logs."
   type        = number
   default     = 30
+}
+
+variable "deletion_protection" {
+  description = "Have AWS refuse to delete the load balancer and the lease table. Apply with false before a destroy."
+  type        = bool
+  default     = false
 }
 
 variable "force_destroy" {

@@ -48,9 +48,13 @@ run "refused_together_1" {
     settings = { external = "1.2.3.4" }
     # a retention that aws has not
     log_retention_days = 31
+    # an alias of a key
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:alias/natxdp"
+    # a name in the place of a policy
+    permissions_boundary_arn = "boundary"
   }
 
-  expect_failures = [var.name, var.mode, var.vpc_id, var.agent_settings, var.private_cidrs, var.architecture, var.ami_id, var.agent_port, var.profile, var.max_flows, var.settings, var.log_retention_days]
+  expect_failures = [var.name, var.mode, var.vpc_id, var.agent_settings, var.private_cidrs, var.architecture, var.ami_id, var.agent_port, var.profile, var.max_flows, var.settings, var.log_retention_days, var.kms_key_arn, var.permissions_boundary_arn]
 }
 
 run "refused_together_2" {
@@ -71,9 +75,11 @@ run "refused_together_2" {
     eips_per_az = 0
     # one port for two
     peer_port = 9469
+    # a range in the middle
+    no_nat_cidrs = ["10.1.0.0/8"]
   }
 
-  expect_failures = [var.name, var.azs, var.private_cidrs, var.instance_type, var.ami_id, var.eips_per_az, var.peer_port]
+  expect_failures = [var.name, var.azs, var.private_cidrs, var.instance_type, var.ami_id, var.eips_per_az, var.peer_port, var.no_nat_cidrs]
 }
 
 run "refused_together_3" {
@@ -96,6 +102,16 @@ run "a_subnet_that_is_none" {
 
   variables {
     azs = { eu-west-1a = { public_subnet_id = "vpc-1", route_table_ids = [] } }
+  }
+
+  expect_failures = [var.azs]
+}
+
+run "a_subnet_with_a_range_of_none" {
+  command = plan
+
+  variables {
+    azs = { eu-west-1a = { public_subnet_id = "subnet-1", public_subnet_cidr = "10.0.0.5/24", route_table_ids = [] } }
   }
 
   expect_failures = [var.azs]
@@ -173,9 +189,10 @@ run "standby_nodes_behind_gwlb" {
     mode          = "gwlb"
     launch_hook   = true
     standby_nodes = true
+    fleet         = { desired = 1.5 }
   }
 
-  expect_failures = [var.standby_nodes]
+  expect_failures = [var.standby_nodes, var.fleet]
 }
 
 run "spot_in_a_foreign_zone" {
@@ -193,9 +210,14 @@ run "a_fleet_upside_down" {
 
   variables {
     fleet = { min = 3, desired = 2 }
+    # before Nitro
+    architecture  = "x86_64"
+    instance_type = "m4.large"
+    # a range in the middle
+    private_cidrs = ["10.0.1.0/16"]
   }
 
-  expect_failures = [var.fleet]
+  expect_failures = [var.fleet, var.instance_type, var.private_cidrs]
 }
 
 run "gwlb_without_the_hook" {
@@ -203,7 +225,9 @@ run "gwlb_without_the_hook" {
 
   variables {
     mode = "gwlb"
+    # a flow by less than its hosts
+    fleet = { stickiness = "source_ip" }
   }
 
-  expect_failures = [var.launch_hook]
+  expect_failures = [var.launch_hook, var.fleet]
 }

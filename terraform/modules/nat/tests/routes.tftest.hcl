@@ -118,16 +118,25 @@ run "own_addresses_are_used" {
     condition     = length(aws_eip.flows) == 0 && aws_eip_association.flows["eu-west-1b/0"].allocation_id == "eipalloc-0bbbbbbbbbbbbbbb1"
     error_message = "Elastic IPs that are given are used."
   }
+  assert {
+    condition     = alltrue([for az, ips in output.public_ips : can(cidrnetmask("${one(ips)}/32"))]) && output.allow_list == sort([for ips in values(output.public_ips) : "${one(ips)}/32"])
+    error_message = "Servers can be told the addresses that were there before, too."
+  }
 }
 
 run "eni_has_a_load_balancer_for_health" {
   variables {
-    mode = "eni"
+    mode                = "eni"
+    deletion_protection = true
   }
 
   assert {
     condition     = aws_lb.fleet[0].load_balancer_type == "network" && aws_lb.fleet[0].internal
     error_message = "In eni mode the load balancer is a network load balancer, and internal."
+  }
+  assert {
+    condition     = aws_lb.fleet[0].enable_deletion_protection && aws_dynamodb_table.lease[0].deletion_protection_enabled
+    error_message = "deletion_protection is for the load balancer and the lease table."
   }
   assert {
     condition     = alltrue([for route in aws_route.default : route.network_interface_id == aws_network_interface.node[output.route_tables[route.route_table_id]].id])
@@ -153,7 +162,12 @@ run "gwlb_routes_point_to_the_endpoint_of_their_zone" {
   variables {
     mode        = "gwlb"
     launch_hook = true
-    fleet       = { min = 1, desired = 2, max = 3 }
+    fleet       = { min = 1, desired = 2, max = 3, cross_zone = false, stickiness = "source_ip_dest_ip" }
+  }
+
+  assert {
+    condition     = !aws_lb.fleet[0].enable_cross_zone_load_balancing && aws_lb_target_group.node["all"].stickiness[0].type == "source_ip_dest_ip"
+    error_message = "Zones and stickiness are as var.fleet says."
   }
 
   assert {
