@@ -338,22 +338,13 @@ void lease_hold(struct leases *l, unsigned int zone, bool on)
 	struct pending *p = remember(l, zone);
 	struct aws_caller caller = { .done = hold_done, .ctx = p };
 	struct aws_attribute key = { "az", AWS_STRING, l->members->zone[zone] };
-	const struct aws_name names[] = { { "#o", "owner" }, { "#h", "hold" } };
-	struct aws_attribute value = { ":h", AWS_STRING,
-				       l->members->conf->nodes.item[l->members->self].id };
-	struct aws_expression expression = {
-		.update = on ? "SET #h = :h" : "REMOVE #h",
-		.condition = "attribute_exists(#o)",
-		.name_count = 2,
-		.names = names,
-		.value_count = on,
-		.values = &value,
-	};
+	struct lease_hold hold;
 
 	if (!p)
 		return;
+	lease_hold_write(&hold, on ? l->members->conf->nodes.item[l->members->self].id : NULL);
 	p->number = aws_dynamodb_update(l->client, l->members->conf->lease_table, 1, &key,
-					&expression, &caller);
+					&hold.expression, &caller);
 	if (p->number <= 0)
 		forget(p);
 }

@@ -8,7 +8,8 @@
  *   since    S  when that was (UTC), for people
  *   reason   S  why, a word of policy_reason_names
  *   witness  N  counted up by an owner that is cut off from its peers
- *   hold     S  who wants no moves by themselves; not there or "": nobody
+ *   hold     S  who wants no moves by themselves: the node that was asked, or the
+ *               function nat-route-failover; not there or "": nobody
  *
  * Every write is conditional on owner and epoch. One whose answer is lost, or
  * that finds its condition broken, is read back before anybody believes

@@ -94,3 +94,18 @@ void lease_claim_write(struct lease_claim *claim, const struct lease_item *expec
 	if (unless_held)
 		add(claim, ":free", AWS_STRING, "");
 }
+
+void lease_hold_write(struct lease_hold *hold, const char *who)
+{
+	static const struct aws_name used[] = { { "#o", "owner" }, { "#h", "hold" } };
+
+	hold->value = (struct aws_attribute){ ":h", AWS_STRING, who };
+	hold->expression = (struct aws_expression){
+		.update = who ? "SET #h = :h" : "REMOVE #h",
+		.condition = "attribute_exists(#o)",
+		.name_count = sizeof(used) / sizeof(*used),
+		.names = used,
+		.value_count = who != NULL,
+		.values = &hold->value,
+	};
+}

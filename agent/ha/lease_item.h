@@ -40,4 +40,16 @@ struct lease_claim {
 void lease_claim_write(struct lease_claim *claim, const struct lease_item *expected,
 		       const char *owner, const char *reason, int64_t now, bool unless_held);
 
+struct lease_hold {
+	struct aws_expression expression;
+	struct aws_attribute value;
+};
+
+/*
+ * @who wants no moves of the zone by themselves; NULL: they may be again. On the
+ * condition that somebody owns it. Agents and functions both keep to it; what a
+ * person asks for moves all the same.
+ */
+void lease_hold_write(struct lease_hold *hold, const char *who);
+
 #endif

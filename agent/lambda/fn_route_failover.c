@@ -6,7 +6,7 @@
  *	{"zone": Z}				away from its owner
  *	{"zone": Z, "to": NODE}			to a node
  *	{"zone": Z, "action": "restore"}	home again
- *	{"zone": Z, "action": "hold"}		no more moves by alarms, until
+ *	{"zone": Z, "action": "hold"}		no more moves by alarms or agents, until
  *	{"zone": Z, "action": "release"}
  *	{"action": "status"}
  * and each with "dry_run": true.
@@ -176,10 +176,11 @@ static int read_lease(struct failover *failover)
 
 	if (!ret)
 		ret = holder_read(failover->job, failover->zone, &question->holder);
+	if (!ret && !question->by_hand)
+		ret = look_again(failover);
 	question->now = loop_wall_ms() / 1000;
-	question->held = question->holder.held ||
-			 routing_is_held(failover->routing, failover->zone);
-	return ret || question->by_hand ? ret : look_again(failover);
+	question->held = question->holder.held;
+	return ret;
 }
 
 static bool is_ours(void *ctx)
@@ -229,13 +230,11 @@ static int claim(struct failover *failover)
 	say(LEVEL_WARN, fields, "zone %s: %s takes it", failover->zone, name);
 	if (failover->dry_run)
 		return 0;
-	ret = question->holder.held ?
-		      -EEXIST :
-		      holder_claim(failover->job, failover->zone, name, reason, &question->holder);
+	ret = holder_claim(failover->job, failover->zone, name, reason, !question->by_hand,
+			   &question->holder);
 	if (ret == -EEXIST && question->holder.held)
 		return job_fail(failover->job, STATUS_STATE, EBUSY,
-				"zone %s is held where it is: 'natxdp failover release' on a node "
-				"lets it go",
+				"zone %s is held where it is: 'release' lets it go",
 				failover->zone);
 	if (ret == -EEXIST)
 		return job_fail(failover->job, STATUS_STATE, EEXIST,
@@ -339,24 +338,38 @@ static int fail_over(struct failover *failover)
 	return failover->ruling.decision == DECIDE_NOTHING ? 0 : act(failover);
 }
 
-static int run(struct failover *failover)
+static int tell(struct failover *failover)
 {
 	struct job *job = failover->job;
-	int ret = routing_read(job, &failover->routing);
+	struct holders holders;
+	int ret;
+
+	holders_list(job, &holders);
+	ret = holders_read(job, &holders);
+	cJSON_AddItemToObject(job->answer, "leases", holders_tell(&holders));
+	cJSON_AddItemToObject(job->answer, "routing", cJSON_Duplicate(failover->routing, true));
+	return ret;
+}
+
+static int hold(struct failover *failover)
+{
+	int ret = failover->dry_run ?
+			  0 :
+			  holder_hold(failover->job, failover->zone, *failover->action == 'h');
+
+	return ret ? ret : tell(failover);
+}
+
+static int run(struct failover *failover)
+{
+	int ret = routing_read(failover->job, &failover->routing);
 
 	if (ret)
 		return ret;
-	if (!strcmp(failover->action, "status")) {
-		cJSON_AddItemToObject(job->answer, "routing",
-				      cJSON_Duplicate(failover->routing, true));
-		return 0;
-	}
-	if (!strcmp(failover->action, "hold") || !strcmp(failover->action, "release")) {
-		routing_hold(failover->routing, failover->zone, *failover->action == 'h');
-		cJSON_AddItemToObject(job->answer, "routing",
-				      cJSON_Duplicate(failover->routing, true));
-		return failover->dry_run ? 0 : routing_store(job, failover->routing);
-	}
+	if (!strcmp(failover->action, "status"))
+		return tell(failover);
+	if (!strcmp(failover->action, "hold") || !strcmp(failover->action, "release"))
+		return hold(failover);
 	return fail_over(failover);
 }
 

@@ -40,14 +40,19 @@ static void on_read(void *ctx, const struct aws_result *result)
 		take(reading->holder, result->output);
 }
 
+static int fail_without_leases(struct job *job)
+{
+	return job_fail(job, STATUS_CONFIG, EINVAL,
+			"NATXDP_LEASE_TABLE is not set: there are no leases in gwlb mode");
+}
+
 static int ask(const char *zone, struct reading *reading)
 {
 	const struct aws_attribute key = { "az", AWS_STRING, zone };
 	struct job *job = reading->job;
 
 	if (!*job->setup->lease_table)
-		return job_fail(job, STATUS_CONFIG, EINVAL,
-				"NATXDP_LEASE_TABLE is not set: there are no leases in gwlb mode");
+		return fail_without_leases(job);
 	job_sent(job, aws_dynamodb_get(job->client, job->setup->lease_table, 1, &key,
 				       job_caller(job, on_read, reading)));
 	return 0;
@@ -110,7 +115,7 @@ static void on_claimed(void *ctx, const struct aws_result *result)
 }
 
 static int write_claim(struct job *job, const char *zone, const char *owner, const char *reason,
-		       const struct holder *from, struct reading *reading)
+		       bool unless_held, const struct holder *from, struct reading *reading)
 {
 	const struct aws_attribute key = { "az", AWS_STRING, zone };
 	const struct lease_item expected = { .there = from->there,
@@ -118,18 +123,18 @@ static int write_claim(struct job *job, const char *zone, const char *owner, con
 					     .epoch = from->epoch };
 	struct lease_claim claim;
 
-	lease_claim_write(&claim, &expected, owner, reason, loop_wall_ms() / 1000, true);
+	lease_claim_write(&claim, &expected, owner, reason, loop_wall_ms() / 1000, unless_held);
 	job_sent(job, aws_dynamodb_update(job->client, job->setup->lease_table, 1, &key,
 					  &claim.expression, job_caller(job, on_claimed, reading)));
 	return job_await(job);
 }
 
 int holder_claim(struct job *job, const char *zone, const char *owner, const char *reason,
-		 struct holder *holder)
+		 bool unless_held, struct holder *holder)
 {
 	struct reading reading = { .job = job, .holder = holder };
 	const uint64_t wanted = holder->epoch + 1;
-	int ret = write_claim(job, zone, owner, reason, holder, &reading);
+	int ret = write_claim(job, zone, owner, reason, unless_held, holder, &reading);
 
 	/* whatever came back: what counts is what is written there */
 	if (!ret)
@@ -140,4 +145,49 @@ int holder_claim(struct job *job, const char *zone, const char *owner, const cha
 			       !strcmp(holder->reason, reason) ?
 		       0 :
 		       -EEXIST;
+}
+
+static void on_held(void *ctx, const struct aws_result *result)
+{
+	struct job *job = ctx;
+
+	if (!strcmp(result->code, "ConditionalCheckFailedException"))
+		job_fail(job, STATUS_STATE, ENOENT,
+			 "nobody owns the zone, so there is no lease that could be held: its agents "
+			 "write one when they start");
+	else
+		job_ok(job, result, "the lease cannot be written");
+}
+
+int holder_hold(struct job *job, const char *zone, bool on)
+{
+	const struct aws_attribute key = { "az", AWS_STRING, zone };
+	struct lease_hold hold;
+
+	if (!*job->setup->lease_table)
+		return fail_without_leases(job);
+	lease_hold_write(&hold, on ? "nat-route-failover" : NULL);
+	job_sent(job, aws_dynamodb_update(job->client, job->setup->lease_table, 1, &key,
+					  &hold.expression, job_caller(job, on_held, job)));
+	return job_await(job);
+}
+
+cJSON *holders_tell(const struct holders *holders)
+{
+	cJSON *object = cJSON_CreateObject();
+
+	for (unsigned int i = 0; i < holders->count; i++) {
+		const struct holder *holder = &holders->item[i].holder;
+		cJSON *zone;
+
+		if (!holder->there)
+			continue;
+		zone = cJSON_AddObjectToObject(object, holders->item[i].zone);
+		cJSON_AddStringToObject(zone, "owner", holder->owner);
+		cJSON_AddNumberToObject(zone, "epoch", (double)holder->epoch);
+		cJSON_AddStringToObject(zone, "reason", holder->reason);
+		cJSON_AddNumberToObject(zone, "since", (double)holder->since);
+		cJSON_AddBoolToObject(zone, "hold", holder->held);
+	}
+	return object;
 }

@@ -6,6 +6,7 @@
 #ifndef NATXDP_LAMBDA_HOLDER_H
 #define NATXDP_LAMBDA_HOLDER_H
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -44,11 +45,17 @@ void holders_list(const struct job *job, struct holders *holders);
 int holders_read(struct job *job, struct holders *holders);
 
 /*
- * Makes @owner the owner, if the lease is still as @holder has it. Returns 0
- * with @holder as it is now, -EEXIST with @holder as somebody else has written
- * it, or job_failure().
+ * Makes @owner the owner, if the lease is still as @holder has it, and with @unless_held if
+ * nobody holds the zone where it is. Returns 0 with @holder as it is now, -EEXIST with
+ * @holder as somebody else has written it, or job_failure().
  */
 int holder_claim(struct job *job, const char *zone, const char *owner, const char *reason,
-		 struct holder *holder);
+		 bool unless_held, struct holder *holder);
+
+/* Holds the zone where it is, or lets it go, for agents and functions. Returns 0 or job_failure(). */
+int holder_hold(struct job *job, const char *zone, bool on);
+
+/* {zone: {"owner", "epoch", "reason", "since", "hold"}} of those that are there. */
+cJSON *holders_tell(const struct holders *holders);
 
 #endif

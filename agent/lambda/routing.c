@@ -66,36 +66,6 @@ int routing_store(struct job *job, const cJSON *routing)
 	return job_await(job);
 }
 
-static cJSON *find_hold(const cJSON *routing, const char *zone)
-{
-	cJSON *item;
-
-	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(routing, "hold")) {
-		if (cJSON_IsString(item) && !strcmp(item->valuestring, zone))
-			return item;
-	}
-	return NULL;
-}
-
-bool routing_is_held(const cJSON *routing, const char *zone)
-{
-	return find_hold(routing, zone) != NULL;
-}
-
-void routing_hold(cJSON *routing, const char *zone, bool on)
-{
-	cJSON *holds = cJSON_GetObjectItemCaseSensitive(routing, "hold");
-	cJSON *item = find_hold(routing, zone);
-
-	if (on && !item) {
-		if (!holds)
-			holds = cJSON_AddArrayToObject(routing, "hold");
-		cJSON_AddItemToArray(holds, cJSON_CreateString(zone));
-	} else if (!on && item) {
-		cJSON_Delete(cJSON_DetachItemViaPointer(holds, item));
-	}
-}
-
 void routing_note(cJSON *routing, const char *zone, const char *owner, uint64_t epoch,
 		  const char *why)
 {

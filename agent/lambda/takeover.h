@@ -37,7 +37,7 @@ struct question {
 	enum wish wish;
 	const char *to;	    /* of WISH_TO; a node */
 	bool by_hand;	    /* a person knows better than evidence and damping */
-	bool held;	    /* no moves, says the routing parameter or the lease */
+	bool held;	    /* no moves by themselves, says the lease */
 	bool witness_moves; /* the owner's agent counts up: it lives, and reaches AWS */
 	struct holder holder;
 	unsigned int looks;  /* how often the nodes have been asked by now */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-"""The functions that move things: nat-route-failover, eip-recover, asg-lifecycle-handler."""
+"""The functions that move zones: nat-route-failover, eip-recover."""
 
 import json
 import re
@@ -185,23 +185,56 @@ def test_a_dry_run_changes_nothing(function, standin):
 
 
 def test_held_zones_stay_until_released(function, standin):
+    """A hold stands in the lease, where agents read it, too, and nowhere else."""
     dies(standin)
+    lease(standin, owner=ZA, epoch=7, since=SINCE, reason="first", witness=3)
     run = function("nat-route-failover")
-    run({"action": "hold", "zone": ZA})
+    assert run({"action": "hold", "zone": ZA, "dry_run": True})["leases"][ZA]["hold"] is False
+    assert run({"action": "hold", "zone": ZA})["leases"] == {ZA: {
+        "owner": ZA, "epoch": 7, "reason": "first", "since": 1767225600, "hold": True}}
+    assert lease(standin)["hold"] == "nat-route-failover" and lease(standin)["epoch"] == "7"
+    assert not standin.calls("PutParameter")
     assert run(fleet.alarm("a"))["decision"] == "nothing"
     assert route(standin) == ENI["a"]
-    run({"action": "release", "zone": ZA})
+    assert run({"action": "release", "zone": ZA})["leases"][ZA]["hold"] is False
+    assert "hold" not in lease(standin)
     assert run(fleet.alarm("a"))["decision"] == "claim"
     assert route(standin) == ENI["b"]
 
 
+@pytest.mark.parametrize("action", ("hold", "release"))
+def test_what_nobody_owns_cannot_be_held(function, standin, action):
+    with pytest.raises(Failed, match="nobody owns the zone"):
+        function("nat-route-failover")({"action": action, "zone": ZA})
+    assert not lease(standin)
+
+
 def test_a_lease_that_an_operator_holds_is_not_taken(function, standin):
+    """But by a person: as with natxdp failover."""
     dies(standin)
     lease(standin, owner=ZA, epoch=7, since=SINCE, reason="first", hold=ZB)  # as an agent writes it
     run = function("nat-route-failover")
     assert run(fleet.alarm("a"))["decision"] == "nothing"
-    with pytest.raises(Failed, match="natxdp failover release"):
-        run({"zone": ZA})
+    assert route(standin) == ENI["a"] and lease(standin)["epoch"] == "7"
+    assert run({"action": "status"})["leases"][ZA]["hold"] is True
+    assert run({"zone": ZA})["target"] == ZB
+    # and stays held where it is now
+    assert route(standin) == ENI["b"] and (lease(standin)["epoch"], lease(standin)["hold"]) == ("8", ZB)
+
+
+def test_a_hold_that_comes_meanwhile_is_kept(function, standin):
+    """Read before, and claimed after, somebody has held the zone."""
+    dies(standin)
+    lease(standin, owner=ZA, epoch=7, since=SINCE, reason="first")
+
+    def perform(service, action, params, plain=standin.world.perform):
+        if action == "UpdateItem":
+            lease(standin, owner=ZA, epoch=7, since=SINCE, reason="first", hold=ZB)
+        return plain(service, action, params)
+
+    standin.world.perform = perform
+    with pytest.raises(Failed, match="held where it is"):
+        function("nat-route-failover")(fleet.alarm("a"))
     assert route(standin) == ENI["a"] and lease(standin)["epoch"] == "7"
 
 
@@ -212,23 +245,6 @@ def test_a_zone_rests_after_agents_have_moved_it(function, standin, nodes):
     answer = function("nat-route-failover")(fleet.alarm("a"))
     assert (answer["decision"], answer["why"]) == ("complete", "the zone changed hands a moment ago")
     assert lease(standin)["epoch"] == "7"
-
-
-def test_a_hold_that_comes_meanwhile_is_kept(function, standin):
-    """Read before, and claimed after, somebody has held the zone."""
-    dies(standin)
-    lease(standin, owner=ZA, epoch=7, since=SINCE, reason="first")
-    reads = []
-
-    def hold(params, result):
-        reads.append(params)
-        if len(reads) == 3:  # of both zones, and of this one; the next is of its witness
-            lease(standin, owner=ZA, epoch=7, since=SINCE, reason="first", hold=ZB)
-
-    standin.world.hooks["GetItem"].append(hold)
-    with pytest.raises(Failed, match="held where it is"):
-        function("nat-route-failover")({"zone": ZA})
-    assert route(standin) == ENI["a"] and lease(standin)["epoch"] == "7"
 
 
 def test_there_and_back_by_hand(function, standin):
@@ -387,103 +403,3 @@ def test_one_zone_that_fails_keeps_no_other(function, standin):
     with pytest.raises(Failed, match="AuthFailure"):
         function("eip-recover")(fleet.schedule())
     assert address(standin, "b")[0] == ENI["b"]
-
-
-# ---- asg-lifecycle-handler
-
-
-def results(standin):
-    return [entry[3] for entry in standin.world.lifecycle_actions]
-
-
-def test_a_launch_that_proves_itself_goes_on(function, standin, nodes):
-    standin.world.interfaces[ENI["a"]]["source_dest_check"] = True
-    standin.world.parameters["/natxdp/egress/blocked"]["value"] = '[{"address": "10.0.3.4"}]'
-    del standin.world.target_groups[account.GROUPS["a"]]["targets"][f"{A}:8080"]
-    tries = iter([10, 10, 0])
-    nodes.exits[("verify", A)] = lambda: next(tries)
-    run = function("asg-lifecycle-handler")
-    assert run(fleet.lifecycle("launch", "a"), deadline=60)["result"] == "CONTINUE"
-    assert standin.world.interfaces[ENI["a"]]["source_dest_check"] is False
-    assert f"{A}:8080" in standin.world.target_groups[account.GROUPS["a"]]["targets"]
-    assert nodes.runs("block") == [("block", A, {"verb": "add", "address": "10.0.3.4"})]
-    assert results(standin) == ["CONTINUE"]
-    assert run.logged(action="CompleteLifecycleAction", after="CONTINUE")
-
-
-def test_a_launch_that_stays_broken_is_abandoned(function, standin, nodes):
-    nodes.exits[("verify", A)] = 10
-    run = function("asg-lifecycle-handler")
-    assert run(fleet.lifecycle("launch", "a"), deadline=12)["result"] == "ABANDON"
-    assert results(standin) == ["ABANDON"]
-    assert run.metric("LifecycleFailureCount", AvailabilityZone=ZA) == [1]
-
-
-def test_a_launch_that_does_not_answer_yet_is_tried_again(function, standin, nodes):
-    nodes.silent = {A}
-    run = function("asg-lifecycle-handler")
-    with pytest.raises(Failed, match="does not answer by Systems Manager yet"):
-        run(fleet.lifecycle("launch", "a"), deadline=12)
-    assert results(standin) == []
-    nodes.silent = set()
-    assert run(fleet.lifecycle("launch", "a"))["result"] == "CONTINUE"
-
-
-def test_an_instance_that_is_gone_is_abandoned(function, standin):
-    del standin.world.instances[A]
-    assert function("asg-lifecycle-handler")(fleet.lifecycle("launch", "a"))["result"] == "ABANDON"
-
-
-def test_a_node_of_a_fleet_gets_a_free_address_of_its_zone(function, standin):
-    standin.world.addresses[account.ADDRESSES["a"]].update(interface=None, association=None,
-                                                           private_address=None)
-    changes = {"NATXDP_MODE": "gwlb", "NATXDP_TARGET_GROUPS": json.dumps({"all": account.GROUPS["a"]})}
-    run = function("asg-lifecycle-handler", **changes)
-    for _ in range(2):
-        assert run(fleet.lifecycle("launch", "a"))["result"] == "CONTINUE"
-    assert address(standin) == (ENI["a"], "127.77.0.1")
-    assert len(calls(standin, "AssociateAddress")) == 1
-
-
-def test_a_terminating_node_hands_over_first(function, standin, nodes):
-    run = function("asg-lifecycle-handler")
-    assert run(fleet.lifecycle("terminate", "a"))["result"] == "CONTINUE"
-    assert [entry[:2] for entry in nodes.ran] == [("drain", A)]
-    assert standin.world.target_groups[account.GROUPS["a"]]["targets"][f"{A}:8080"] == "draining"
-    order = [entry.action for entry in standin.calls()]
-    assert order.index("SendCommand") < order.index("DeregisterTargets") < order.index("CompleteLifecycleAction")
-
-
-def test_a_hand_over_that_takes_long_is_told_to_the_group(function, standin, nodes):
-    nodes.exits[("drain", A)] = lambda: time.sleep(2.5) or 0
-    nodes.slow = True
-    run = function("asg-lifecycle-handler", NATXDP_HEARTBEAT="1")
-    assert run(fleet.lifecycle("terminate", "a"), deadline=60)["result"] == "CONTINUE"
-    assert results(standin)[:2] == ["heartbeat"] * 2 and results(standin)[-1] == "CONTINUE"
-    assert run.logged(action="drain", after="handed over")
-
-
-@pytest.mark.parametrize("gone", [False, True])
-def test_a_terminating_node_that_cannot_hand_over_goes_all_the_same(function, standin, nodes, gone):
-    nodes.silent = {A}
-    if gone:
-        del standin.world.instances[A]
-    assert function("asg-lifecycle-handler")(fleet.lifecycle("terminate", "a"))["result"] == "CONTINUE"
-
-
-def test_the_same_event_twice_does_no_harm(function, standin):
-    run = function("asg-lifecycle-handler")
-    run(fleet.lifecycle("terminate", "a"))
-    standin.faults.add(action="CompleteLifecycleAction", error="ValidationError",
-                       message="No active Lifecycle Action found with token 1")
-    assert run(fleet.lifecycle("terminate", "a"))["result"] == "CONTINUE"
-
-
-@pytest.mark.parametrize("broken", ["EC2InstanceId", "LifecycleHookName", "AutoScalingGroupName",
-                                    "LifecycleActionToken", "LifecycleTransition"])
-def test_lifecycle_says_what_is_missing(function, standin, broken):
-    event = fleet.lifecycle("launch", "a")
-    del event["detail"][broken]
-    with pytest.raises(Failed, match=f"no text in detail.{broken}") as failed:
-        function("asg-lifecycle-handler")(event)
-    assert failed.value.kind == "BadEvent" and standin.calls() == []

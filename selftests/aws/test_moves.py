@@ -10,7 +10,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import account
+import fleet
 import pytest
+from function import Function
 from policy_node import LEASES, NODE, NUMBER, ZONE, PolicyNode, lease, private, world
 from standin import StandIn
 
@@ -319,17 +321,27 @@ def test_an_outage_of_all_of_aws(standin, node):
 
 
 def test_a_held_zone_stays(standin, node):
+    """One hold: whether the agent or nat-route-failover sets it or lets it go, both keep to it."""
     one = node("b")
     one.wait_owner("b")
     one.say("hear", NUMBER["a"], 1 << NUMBER["b"])
-    one.say("hold", NUMBER["a"], 1)
-    one.wait(lambda: one.zone("a")["held"], "it is held")
-    time.sleep(0.3)
-    one.say("silent", NUMBER["a"])
-    time.sleep(2)
-    assert holders(standin, "a") == HOME["a"] and one.zone("a")["state"] == "standby"
-    one.say("hold", NUMBER["a"], 0)
-    one.wait_owner("a")
+    run = Function("nat-route-failover", standin, fleet.environment())
+    held = lambda: run({"action": "status"})["leases"][ZONE["a"]]["hold"]  # noqa: E731
+    try:
+        run({"action": "hold", "zone": ZONE["a"]})
+        one.wait(lambda: one.zone("a")["held"], "the agent sees the hold of the function")
+        one.say("hold", NUMBER["a"], 0)
+        one.wait(lambda: not held(), "the function sees that the agent has let go")
+        one.say("hold", NUMBER["a"], 1)
+        one.wait(held, "the function sees the hold of the agent")
+        assert one.zone("a")["held"]
+        one.say("silent", NUMBER["a"])
+        time.sleep(2)
+        assert holders(standin, "a") == HOME["a"] and one.zone("a")["state"] == "standby"
+        run({"action": "release", "zone": ZONE["a"]})
+        one.wait_owner("a")
+    finally:
+        run.close()
 
 
 # ---- weights alone

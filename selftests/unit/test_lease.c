@@ -152,6 +152,23 @@ static void heirs_are_ordered(void **state)
 	}
 }
 
+static void a_hold_is_written(void **state)
+{
+	struct lease_hold hold;
+
+	(void)state;
+	lease_hold_write(&hold, "nat-b");
+	assert_string_equal(hold.expression.update, "SET #h = :h");
+	assert_string_equal(hold.expression.condition, "attribute_exists(#o)");
+	assert_int_equal(hold.expression.value_count, 1);
+	assert_string_equal(hold.expression.values[0].value, "nat-b");
+	assert_string_equal(hold.expression.names[1].name, "hold");
+	/* DynamoDB refuses values that are not used */
+	lease_hold_write(&hold, NULL);
+	assert_string_equal(hold.expression.update, "REMOVE #h");
+	assert_int_equal(hold.expression.value_count, 0);
+}
+
 struct weighed {
 	const char *what;
 	const char *owners; /* of zones a, b, c, as the zone of their node; - nobody */
@@ -244,6 +261,7 @@ int main(void)
 		cmocka_unit_test(an_item_is_read),
 		cmocka_unit_test(an_item_that_lacks_something),
 		cmocka_unit_test(a_claim_is_written),
+		cmocka_unit_test(a_hold_is_written),
 		cmocka_unit_test(heirs_are_ordered),
 	};
 

@@ -152,7 +152,7 @@ resource "aws_vpc_security_group_ingress_rule" "nodes" {
   tags                         = local.tags
 }
 
-# Where nat-route-failover keeps what it did, and a person's override.
+# Where nat-route-failover keeps what it did, for people.
 resource "aws_ssm_parameter" "routing" {
   name           = "/natxdp/${local.name}/routing"
   description    = "State of nat-route-failover"

@@ -23,7 +23,7 @@ output "failed_events_queue" {
 }
 
 output "routing_parameter" {
-  description = "Parameter with the state of nat-route-failover, and a person's override."
+  description = "Parameter in which nat-route-failover notes what it did last."
   value       = aws_ssm_parameter.routing.name
 }
 
