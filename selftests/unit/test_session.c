@@ -257,6 +257,118 @@ static void nothing_recorded_opens_a_session(void **state)
 	free_pair(&pair);
 }
 
+/* Two ends that restart, on a network that loses, keeps, copies and reflects what it likes. */
+enum { STEPS = 6000, CAPTURED_MAX = 3 * STEPS };
+
+struct network {
+	struct secrets secrets;
+	struct session *end[2];
+	int life[2];
+	unsigned int seed;
+	int count, data;
+	struct captured {
+		uint8_t bytes[SESSION_OVERHEAD + sizeof(int)];
+		int len, from;
+		int to_life; /* of the end that it is for */
+		bool taken;
+	} sent[CAPTURED_MAX];
+};
+
+static unsigned int draw(struct network *net, unsigned int below)
+{
+	return rand_r(&net->seed) % below;
+}
+
+static void pass(struct network *net, int number, int to);
+
+/* What is sent is recorded, and mostly comes at once. */
+static void transmit(struct network *net, int from, const uint8_t *bytes, int len)
+{
+	struct captured *captured = &net->sent[net->count];
+
+	if (len == -ENOTCONN)
+		return;
+	assert_in_range(len, SESSION_OVERHEAD, sizeof(captured->bytes));
+	assert_in_range(net->count, 0, CAPTURED_MAX - 1);
+	*captured = (struct captured){ .len = len, .from = from, .to_life = net->life[!from] };
+	memcpy(captured->bytes, bytes, len);
+	net->count++;
+	if (draw(net, 10) < 7)
+		pass(net, net->count - 1, !from);
+}
+
+static void pass(struct network *net, int number, int to)
+{
+	static const uint8_t nobody[8];
+	struct captured *captured = &net->sent[number];
+	bool first = !memcmp(captured->bytes + 16, nobody, sizeof(nobody));
+	uint8_t bytes[SESSION_DATAGRAM_MAX];
+	struct session_datagram datagram;
+
+	if (session_take(net->end[to], captured->bytes, captured->len, &datagram) != SESSION_TAKEN)
+		return;
+	assert_int_not_equal(to, captured->from);
+	if (first) { /* asks for an answer, and is worth nothing else, however often it comes */
+		assert_true(datagram.answer_to && !datagram.began && !datagram.len);
+	} else { /* once, and by the life that it was meant for */
+		assert_false(captured->taken);
+		assert_int_equal(captured->to_life, net->life[to]);
+		captured->taken = true;
+	}
+	if (datagram.kind == CHANNEL_SYNC) {
+		assert_memory_equal(datagram.data, &number, sizeof(number));
+		net->data++;
+	}
+	if (datagram.answer_to)
+		transmit(net, to, bytes, session_answer(net->end[to], datagram.answer_to, bytes));
+	if (datagram.began)
+		transmit(net, to, bytes, session_seal(net->end[to], CHANNEL_HELLO, NULL, 0, bytes));
+}
+
+static void restart(struct network *net, int end)
+{
+	session_free(net->end[end]);
+	net->end[end] = session_new(&net->secrets, end ? end_b : end_a, end ? end_a : end_b);
+	net->life[end]++;
+}
+
+static void a_datagram_is_taken_once_whoever_restarts(void **state)
+{
+	static struct network net;
+	uint8_t bytes[SESSION_DATAGRAM_MAX];
+
+	(void)state;
+	net = (struct network){ .secrets = secrets_of(KEY_A "\n" KEY_B), .seed = 20261129 };
+	restart(&net, 0);
+	restart(&net, 1);
+	for (int step = 0; step < STEPS; step++) {
+		int end = draw(&net, 2);
+		unsigned int what = draw(&net, 100);
+
+		if (what < 2)
+			restart(&net, end);
+		else if (what < 3)
+			session_rekey(net.end[end], &net.secrets);
+		else if (what < 15)
+			transmit(&net, end, bytes, session_hello(net.end[end], bytes));
+		else if (what < 40)
+			transmit(&net, end, bytes,
+				 session_seal(net.end[end], CHANNEL_SYNC, &net.count,
+					      sizeof(net.count), bytes));
+		else if (net.count)
+			pass(&net, draw(&net, net.count), end);
+	}
+	assert_true(net.data > 500 && net.life[0] > 20 && net.life[1] > 20);
+	/* secret, tags and sequence: all that key and nonce are made of, beside the addresses */
+	for (int i = 0; i < net.count; i++) {
+		for (int j = i + 1; j < net.count; j++)
+			assert_false(net.sent[i].from == net.sent[j].from &&
+				     !memcmp(net.sent[i].bytes + 4, net.sent[j].bytes + 4, 28));
+	}
+	session_free(net.end[0]);
+	session_free(net.end[1]);
+}
+
 static void a_datagram_is_for_one_peer(void **state)
 {
 	struct secrets secrets = secrets_of(KEY_A);
@@ -365,6 +477,7 @@ int main(void)
 		cmocka_unit_test(a_copy_is_refused_and_order_is_free),
 		cmocka_unit_test(a_changed_bit_is_a_forgery),
 		cmocka_unit_test(nothing_recorded_opens_a_session),
+		cmocka_unit_test(a_datagram_is_taken_once_whoever_restarts),
 		cmocka_unit_test(a_datagram_is_for_one_peer),
 		cmocka_unit_test(a_new_key_comes_without_a_break),
 		cmocka_unit_test(what_is_no_datagram_says_so),
