@@ -234,6 +234,51 @@ static void test_errors(void **state)
 	box_close(box);
 }
 
+/* What the load balancer hashes anew: a host that goes on is told at once, and nobody else is. */
+static void test_flows_of_another_node(void **state)
+{
+	static const struct {
+		struct frame sent;
+		uint8_t answer[20]; /* TCP header; its checksum is looked at elsewhere */
+	} rows[] = {
+		{ { .tcp_flags = 0x18, .seq = 1000, .ack = 0xfffffff0, .payload = 1200 },
+		  { 1, 187, 20, 233, 255, 255, 255, 240, 0, 0, 0, 0, 0x50, 0x04 } },
+		{ { .tcp_flags = 0x11, .seq = 1, .ack = 2 },
+		  { 1, 187, 20, 233, 0, 0, 0, 2, 0, 0, 0, 0, 0x50, 0x04 } },
+		{ { .tcp_flags = 0x01, .seq = 41, .payload = 10 },
+		  { 1, 187, 20, 233, 0, 0, 0, 0, 0, 0, 0, 52, 0x50, 0x14 } },
+	};
+	static const uint8_t ip[10] = { 0x45, 0, 0, 40, 0, 0, 0, 0, 64, IPPROTO_TCP };
+	struct frame reset = { .proto = IPPROTO_TCP, .tcp_flags = 0x04, .seq = 7 };
+	struct box *box = behind_open(0, 0, false, 0);
+	unsigned int live, dead;
+	struct output out;
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct frame sent = rows[i].sent;
+
+		sent.proto = IPPROTO_TCP;
+		sent = behind_from_host(&sent);
+		behind_run(box, &behind_second, &sent, &out);
+		assert_int_equal(out.reason, NATXDP_REPLY_RST);
+		behind_unwrap(&behind_second, &out);
+		assert_int_equal(out.len, 14 + 40);
+		assert_memory_equal(out.data + 14, ip, sizeof(ip));
+		assert_int_equal(out.f.saddr, addr(SERVER));
+		assert_int_equal(out.f.daddr, addr(HOST));
+		assert_memory_equal(out.data + 34, rows[i].answer, 16);
+		assert_memory_equal(out.data + 52, rows[i].answer + 18, 2);
+	}
+	reset = behind_from_host(&reset);
+	behind_run(box, &behind_second, &reset, &out);
+	assert_int_equal(out.verdict, XDP_DROP);
+	assert_int_equal(out.reason, NATXDP_DROP_MIDSTREAM);
+	box_count(box, &live, &dead);
+	assert_int_equal(live, 0);
+	box_close(box);
+}
+
 static size_t fragment(const struct frame *f, uint16_t id, int piece, uint8_t *to)
 {
 	uint8_t whole[FRAME_MAX];
@@ -431,6 +476,7 @@ int main(void)
 		cmocka_unit_test(test_the_label_changes),
 		cmocka_unit_test(test_entries_and_counters),
 		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_flows_of_another_node),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_fragments),
 		cmocka_unit_test(test_ipv6),
