@@ -208,6 +208,8 @@ class HealthChecks:
         self.gwlb = gwlb
         self.port, self.path = port, path
         self.well: dict[str, bool] = {}
+        self.said: dict[str, str] = {}  # the last answer of each, for people
+        self.lock = threading.Lock()  # two may change at once
         self.ended = threading.Event()
         self.threads: list[threading.Thread] = []
         gwlb.lab.stack.callback(self.stop)
@@ -227,8 +229,11 @@ class HealthChecks:
         connection = http.client.HTTPConnection(address, self.port, timeout=self.TIMEOUT)
         try:
             connection.request("GET", self.path)
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
+            answer = connection.getresponse()
+            self.said[address] = f"{answer.status} {answer.read().decode()}"
+            return answer.status == 200
+        except (OSError, http.client.HTTPException) as error:
+            self.said[address] = repr(error)
             return False
         finally:
             connection.close()
@@ -239,9 +244,14 @@ class HealthChecks:
             while not self.ended.wait(self.INTERVAL):
                 others = others + 1 if self.check(address) != self.well[address] else 0
                 if others == self.THRESHOLD:
-                    self.well[address] = not self.well[address]
-                    self.gwlb.targets = ([each for each, well in self.well.items() if well]
-                                         or list(self.well))
+                    others = 0
+                    self.change(address)
+
+    def change(self, address: str) -> None:
+        with self.lock:
+            self.well[address] = not self.well[address]
+            well = [each for each, is_well in self.well.items() if is_well]
+            self.gwlb.targets = well or list(self.well)
 
 
 @dataclass
