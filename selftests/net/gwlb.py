@@ -202,7 +202,7 @@ class Gwlb:
 class HealthChecks:
     """GET of a page of each target. New flows go to those that are well; if none is, to all."""
 
-    INTERVAL, TIMEOUT, THRESHOLD = 0.2, 1.5, 2
+    INTERVAL, TIMEOUT, THRESHOLD = 0.2, 2, 2
 
     def __init__(self, gwlb: Gwlb, port: int, path: str) -> None:
         self.gwlb = gwlb

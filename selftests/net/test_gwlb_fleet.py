@@ -222,46 +222,69 @@ def cloud(fleet: Fleet) -> Iterator[StandIn]:
     assert server.problems == []
 
 
+class Talk:
+    """A UDP flow that goes on until it is ended, and has an answer to each datagram."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.sock = udp(fleet, 1, 9)
+        self.sock.connect((fleet.server, PORT))
+        self.answers = 0
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.work, daemon=True)
+        fleet.lab.stack.callback(self.end)
+        self.thread.start()
+        self.goes_on()
+
+    def work(self) -> None:
+        while not self.ended.wait(0.2):
+            self.sock.send(b"still")
+            assert self.sock.recv(100) == b"still"
+            self.answers += 1
+
+    def goes_on(self) -> None:
+        before = self.answers
+        wait_until(lambda: self.answers > before + 1, "it is served", PATIENCE)
+
+    def end(self) -> None:
+        self.ended.set()
+        self.thread.join(PATIENCE)
+
+
 def test_a_drain_serves_until_nothing_is_left(fleet: Fleet, cloud: StandIn) -> None:
     """By an operator, remembered and taken back; and because Auto Scaling ends the instance."""
     targets, actions = cloud.world.target_groups[GROUP]["targets"], cloud.world.lifecycle_actions
-    with serving(fleet, 1, "--udp-timeout", 4) as (_, nodes):
+    with serving(fleet, 1, "--udp-timeout", 3) as (_, nodes):
         agent = Agent(
             fleet.lab, KEYS, program=SANITIZED, role=nodes[0].box.ns.role, pin_dir=nodes[0].box.pin_dir,
-            drain_quiet=1, drain_time=60, imds="on", imds_interval="0.2",
+            drain_quiet=1, drain_time=600, imds="on", imds_interval="0.2",
             imds_endpoint=cloud.imds_url, aws_endpoint=cloud.url, aws_region=cloud.region,
             ha_target_group=GROUP, ha_group="egress", ha_lifecycle_hook="terminate")
         wait_until(lambda: targets == {TARGET: "initial"}, "it is registered", PATIENCE)
-        sock = udp(fleet, 1, 9)
-
-        def is_served() -> bool:
-            sock.send(b"still")
-            return sock.recv(100) == b"still"
-
-        sock.connect((fleet.server, PORT))
-        assert is_served()
+        talk = Talk(fleet)
         done = agent.natxdpd("drain", "-t", 1, check=False)
         assert done.returncode == 6 and "1 flows are left after 1 s" in done.stderr
         wait_until(lambda: targets == {TARGET: "draining"}, "it is deregistered", PATIENCE)
         assert agent.get("/readyz") == (503, "this node is asked to leave\n")
         assert agent.get("/healthz")[0] == 200
-        assert is_served()
+        talk.goes_on()
         agent.kill()
         agent.start()
         assert agent.get("/readyz")[0] == 503, "a restart of the agent takes no drain back"
         drain = agent.status()["drain"]
         assert (drain["draining"], drain["drained"], drain["flows"]) == (True, False, 1)
         agent.natxdpd("drain", "--undo")
-        assert agent.get("/readyz")[0] == 200
+        wait_until(lambda: agent.get("/readyz")[0] == 200, "it is ready", PATIENCE)
         wait_until(lambda: targets == {TARGET: "initial"}, "it is registered again", PATIENCE)
 
-        assert is_served()
         cloud.imds.lifecycle("Terminated")
         wait_until(lambda: agent.status()["drain"]["draining"], "it drains", PATIENCE)
-        assert is_served() and not actions
-        wait_until(lambda: actions, "Auto Scaling may go on", PATIENCE)
+        talk.goes_on()
+        assert not actions
+        talk.end()
+        wait_until(lambda: actions, "Auto Scaling may go on", 2 * PATIENCE)
         assert actions == [("terminate", "egress", INSTANCE, "CONTINUE")]
-        assert targets == {TARGET: "draining"} and not nodes[0].box.flows()
+        wait_until(lambda: targets == {TARGET: "draining"}, "it is deregistered", PATIENCE)
+        assert not nodes[0].box.flows()
         assert agent.natxdpd("drain").stdout == "no flow is left\n"
         done = nodes[0].box.run("failover", check=False)
         assert done.returncode == 6 and "this node has no peers" in done.stderr
