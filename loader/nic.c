@@ -52,16 +52,6 @@ static void read_version(struct nic_facts *nic, const char *from_ethtool)
 	fclose(file);
 }
 
-static void read_driver(struct nic_facts *nic)
-{
-	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
-
-	if (ethtool(nic->name, &info))
-		return;
-	snprintf(nic->driver, sizeof(nic->driver), "%.31s", info.driver);
-	read_version(nic, info.version);
-}
-
 static void read_queues(struct nic_facts *nic)
 {
 	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
@@ -121,20 +111,22 @@ static int cpu_of_irq(const char *irq)
 	return cpu;
 }
 
-static void read_irqs(struct nic_facts *nic)
+/*
+ * By the address on the bus, as the driver has it: /sys/class/net has the interfaces of the network
+ * namespace in which it was mounted, and others have the same names.
+ */
+static void read_irqs(struct nic_facts *nic, const char *pci_address)
 {
-	static const char *const places[] = { "device/msi_irqs", "device/../msi_irqs" };
 	bool taken[CPUS_MAX] = { false };
 	struct dirent *entry;
 	char path[96];
-	DIR *dir = NULL;
+	DIR *dir;
 	int cpu;
 
-	/* virtio puts a device of its own between the interface and its PCI device */
-	for (unsigned int i = 0; !dir && i < 2; i++) {
-		snprintf(path, sizeof(path), "/sys/class/net/%s/%s", nic->name, places[i]);
-		dir = opendir(path);
-	}
+	if (!*pci_address || strchr(pci_address, '/'))
+		return;
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.31s/msi_irqs", pci_address);
+	dir = opendir(path);
 	if (!dir)
 		return;
 	while ((entry = readdir(dir))) {
@@ -146,6 +138,17 @@ static void read_irqs(struct nic_facts *nic)
 		taken[cpu] = true;
 	}
 	closedir(dir);
+}
+
+static void read_driver(struct nic_facts *nic)
+{
+	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+
+	if (ethtool(nic->name, &info))
+		return;
+	snprintf(nic->driver, sizeof(nic->driver), "%.31s", info.driver);
+	read_version(nic, info.version);
+	read_irqs(nic, info.bus_info);
 }
 
 int nic_look(struct nic_facts *nic, const char *name)
@@ -165,7 +168,6 @@ int nic_look(struct nic_facts *nic, const char *name)
 	read_driver(nic);
 	read_queues(nic);
 	read_rss(nic);
-	read_irqs(nic);
 	return 0;
 }
 

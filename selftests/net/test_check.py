@@ -34,6 +34,8 @@ def test_a_fresh_host(bare: Lab) -> None:
     assert found["net/ipv4/ip_forward"]["mend"] == "sysctl -w net/ipv4/ip_forward='1'"
     assert found["eth0 driver"]["found"].startswith("veth ")
     assert found["eth1 mtu"]["found"] == "1500"
+    # it has none: those of the machine's own eth0, which /sys here shows, are another's
+    assert "eth0 irqs" not in found
     assert found["route"]["level"] == "ok"
     assert found["gateway"]["found"].startswith("203.0.113.254, ")
     assert found["netfilter nat"]["level"] == "ok"
