@@ -171,7 +171,7 @@ bool host_is_half_moved(const char *pin_dir)
 	return half;
 }
 
-bool host_follow(struct nat *nat, const char *pin_dir)
+enum host_state host_follow(struct nat *nat, const char *pin_dir)
 {
 	struct view *view = malloc(sizeof(*view));
 	bool reload = false;
@@ -179,8 +179,7 @@ bool host_follow(struct nat *nat, const char *pin_dir)
 	int lock;
 
 	if (!view)
-		return false;
-	/* whoever loads starts a new watcher afterwards, which looks at everything */
+		return HOST_BUSY;
 	lock = rundir_lock(pin_dir, 0, &err);
 	if (lock >= 0) {
 		if (follow(nat, pin_dir, view, &reload, &err))
@@ -188,5 +187,7 @@ bool host_follow(struct nat *nat, const char *pin_dir)
 		rundir_unlock(lock, pin_dir, false);
 	}
 	free(view);
-	return reload;
+	if (lock < 0)
+		return HOST_BUSY;
+	return reload ? HOST_RELOAD : HOST_FOLLOWED;
 }

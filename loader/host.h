@@ -10,13 +10,18 @@
 
 struct nat;
 
+enum host_state {
+	HOST_FOLLOWED,
+	HOST_BUSY,   /* somebody has the lock: to be followed when it is free */
+	HOST_RELOAD, /* an interface of the NAT is there again, but its program is gone, or
+		      * host_is_half_moved() */
+};
+
 /*
  * Compares the maps with what the settings of the last load make of the host
- * now, writes what differs, and says so in the log. Returns true if more is
- * needed: an interface of the NAT is there again, but its program is gone, or
- * host_is_half_moved().
+ * now, writes what differs, and says so in the log.
  */
-bool host_follow(struct nat *nat, const char *pin_dir);
+enum host_state host_follow(struct nat *nat, const char *pin_dir);
 
 /* As instance_is_half_moved(), if nobody is loading now. */
 bool host_is_half_moved(const char *pin_dir);

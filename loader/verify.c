@@ -23,6 +23,7 @@
 #include "probe.h"
 #include "recall.h"
 #include "lastload.h"
+#include "rundir.h"
 #include "settings.h"
 #include "sysctl.h"
 #include "watcher.h"
@@ -458,9 +459,22 @@ static int check_all(struct verifier *v, struct err *err)
 	check_sweep(v);
 	check_watcher(v);
 	check_packet(v);
-	if (v->wire)
-		check_wire(v);
 	return 0;
+}
+
+/*
+ * Beside one that loads there are moments which are neither the NAT before nor the one after. So it
+ * waits for that; and one that loads waits for what is looked at here, but not for a wire.
+ */
+static int check_alone(struct verifier *v, struct err *err)
+{
+	int lock = rundir_lock(v->pin_dir, LOCK_PATIENCE_MS, err), ret;
+
+	if (lock < 0)
+		return lock;
+	ret = check_all(v, err);
+	rundir_unlock(lock, v->pin_dir, !pins_exist(v->pin_dir));
+	return ret;
 }
 
 int verify(struct verification *verification, const char *pin_dir, struct wire *wire,
@@ -476,7 +490,9 @@ int verify(struct verification *verification, const char *pin_dir, struct wire *
 	v->pin_dir = pin_dir;
 	v->wire = wire;
 	nat_init(&v->nat);
-	ret = check_all(v, err);
+	ret = check_alone(v, err);
+	if (!ret && wire)
+		check_wire(v);
 	nat_close(&v->nat);
 	free(v);
 	return ret;

@@ -31,6 +31,7 @@ enum {
 	RECEIVE_BUFFER = 4 << 20,
 	MESSAGE_SIZE = 32768,
 	RELOADS = 3, /* in CONFIRM_SECONDS at most */
+	BUSY_MS = 100,
 };
 
 struct watch {
@@ -44,6 +45,7 @@ struct watch {
 	struct frags *frags; /* NULL where the kernel hands none over */
 	struct changes changes;
 	bool host_changed; /* its interfaces or addresses */
+	bool busy;	   /* it has changed while somebody had the lock */
 	unsigned int reloads_left;
 	bool ended;
 };
@@ -130,11 +132,13 @@ static void bring_back(struct watch *watch)
 
 static void mend(struct watch *watch)
 {
+	enum host_state state;
 	int ret;
 
 	if (watch->host_changed) {
-		watch->host_changed = false;
-		if (host_follow(&watch->nat, watch->pin_dir))
+		state = host_follow(&watch->nat, watch->pin_dir);
+		watch->host_changed = watch->busy = state == HOST_BUSY;
+		if (state == HOST_RELOAD)
 			bring_back(watch);
 	}
 	ret = nexthops_mend(&watch->nat, &watch->changes);
@@ -297,10 +301,10 @@ static bool is_about_fragments(const struct watch *watch, int fd)
 
 static void step(struct watch *watch)
 {
-	struct epoll_event event;
+	struct epoll_event event = { .data.fd = -1 };
 	uint64_t expirations;
 
-	if (epoll_wait(watch->epoll, &event, 1, -1) < 1)
+	if (epoll_wait(watch->epoll, &event, 1, watch->busy ? BUSY_MS : -1) < 0)
 		return;
 	if (event.data.fd == watch->signals) {
 		read_signal(watch);
@@ -363,6 +367,8 @@ int watch_run(const char *pin_dir, int ready_fd, struct err *err)
 		goto close;
 	hold_fragments(&watch);
 	mend(&watch);
+	/* busy: by the load that starts this one, and has just looked at the host */
+	watch.host_changed = watch.busy = false;
 	if (ready_fd >= 0) {
 		if (write(ready_fd, "r", 1) != 1)
 			log_error("nobody waits for the watcher");

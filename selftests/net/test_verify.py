@@ -2,6 +2,7 @@
 """natxdp verify, natxdp reload, and what the watcher makes of a host that changes."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,27 @@ def test_well(any_lab: Lab) -> None:
         assert stats["reasons"]["in_forwarded"]["packets"] == 0
         assert stats["events"]["flows_opened"] == 0
     wait_until(lambda: any_lab.box.stats()["events"]["flows_expired"] == 0, "it is swept", 10)
+
+
+def test_well_beside_loads(lab: Lab) -> None:
+    """Between the old and the new there are moments of neither: they are waited for."""
+    loading = threading.Event()
+
+    def load() -> None:
+        for size in (20_000, 20_000):
+            lab.box.load("--max-flows", size)
+        lab.box.run("reload")
+        loading.set()
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    seen = []
+    while not loading.is_set():
+        code, report = verify(lab)
+        seen.append((code, findings(report, "drift") + findings(report, "broken")))
+    thread.join()
+    assert len(seen) > 1
+    assert {code for code, _ in seen} == {0}, seen
 
 
 def of_wire(report: dict) -> dict:
