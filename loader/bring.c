@@ -16,6 +16,7 @@
 #include "instance.h"
 #include "log.h"
 #include "nat.h"
+#include "netns.h"
 #include "nexthops.h"
 #include "nicfix.h"
 #include "ours.h"
@@ -81,7 +82,6 @@ static int bring_up_at(enum hook hook, const struct plan *plan, bool *volatile_m
 	struct sysctl_list sysctls;
 	struct err ignored;
 	struct nat nat;
-	bool left;
 	int ret;
 
 	*volatile_mount = false;
@@ -103,7 +103,7 @@ static int bring_up_at(enum hook hook, const struct plan *plan, bool *volatile_m
 	if (!ret)
 		ret = go_live(&nat, plan, &sysctls, refused, err);
 	if (ret)
-		bring_down(plan->settings->pin_dir, &left, &ignored);
+		bring_down(plan->settings->pin_dir, &ignored);
 close:
 	nat_close(&nat);
 	return ret;
@@ -368,29 +368,12 @@ static void leave_all(const char *pin_dir)
 	guard_leave(pin_dir);
 }
 
-/* A filter is reached from its own network namespace alone, a link from anywhere. */
-static bool is_out_of_reach(const char *pin_dir)
-{
-	struct instance instance;
-
-	instance_look(&instance, pin_dir);
-	for (unsigned int i = 0; i < instance.link_count; i++) {
-		if (instance.link[i].hook == HOOK_TC)
-			return tc_is_elsewhere(pin_dir);
-	}
-	return false;
-}
-
-int bring_down(const char *pin_dir, bool *sysctls_left, struct err *err)
+static int take_down(const char *pin_dir, struct err *err)
 {
 	int ret;
 
-	if (is_out_of_reach(pin_dir))
-		return err_set(err, STATUS_STATE, EXDEV,
-			       "%s: its filters at TC are in another network namespace: unload there",
-			       pin_dir);
 	/* forwarding ends first, so that nothing is forwarded untranslated meanwhile */
-	*sysctls_left = sysctl_restore(pin_dir) == -EXDEV;
+	sysctl_restore(pin_dir);
 	nat_deactivate_pinned(pin_dir, PINS_MAPS);
 	nat_deactivate_pinned(pin_dir, PINS_NEXT);
 	watcher_stop(pin_dir);
@@ -408,4 +391,21 @@ int bring_down(const char *pin_dir, bool *sysctls_left, struct err *err)
 	lastload_forget(pin_dir);
 	tc_forget(pin_dir);
 	return 0;
+}
+
+int bring_down(const char *pin_dir, struct err *err)
+{
+	int home, ret = netns_enter(pin_dir, &home);
+
+	if (ret && ret != -ENOENT)
+		return err_set(err, STATUS_SYSTEM, ret,
+			       "%s: the network namespace where it was loaded cannot be entered: %s",
+			       pin_dir, strerror(-ret));
+	if (ret)
+		log_note("%s: the network namespace where it was loaded is gone, and its settings "
+			 "with it",
+			 pin_dir);
+	ret = take_down(pin_dir, err);
+	netns_return(home);
+	return ret;
 }

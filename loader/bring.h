@@ -34,9 +34,9 @@ int bring_over(const struct plan *plan, const struct instance *instance, struct 
 int bring_back(const struct plan *plan, const struct instance *instance, struct err *err);
 
 /*
- * Ends whatever is pinned, and takes it away. *@sysctls_left is set if the
- * sysctls belong to another network namespace and so stay as they are.
+ * Ends whatever is pinned, and takes it away, in whichever network namespace it was loaded. Says
+ * so if that is gone.
  */
-int bring_down(const char *pin_dir, bool *sysctls_left, struct err *err);
+int bring_down(const char *pin_dir, struct err *err);
 
 #endif

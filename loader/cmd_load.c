@@ -9,6 +9,7 @@
 #include "err.h"
 #include "instance.h"
 #include "log.h"
+#include "netns.h"
 #include "nicfix.h"
 #include "options.h"
 #include "pins.h"
@@ -149,15 +150,15 @@ enum loaded { LOADED_NEW, LOADED_OVER, LOADED_BACK };
 static int load_over_remains(const struct plan *plan, const struct instance *instance,
 			     enum loaded *how, struct err *err)
 {
-	bool left;
 	int ret;
 
 	*how = LOADED_BACK;
-	ret = bring_back(plan, instance, err);
+	ret = netns_is_elsewhere(plan->settings->pin_dir) ? -ESTALE :
+							    bring_back(plan, instance, err);
 	if (ret != -ESTALE)
 		return ret;
 	*how = LOADED_NEW;
-	ret = bring_down(plan->settings->pin_dir, &left, err);
+	ret = bring_down(plan->settings->pin_dir, err);
 	if (!ret)
 		log_note("%s: cleared away what a load or unload that did not finish has left",
 			 plan->settings->pin_dir);
@@ -179,7 +180,8 @@ static int load(const struct plan *plan, bool fix, enum loaded *how, struct err 
 		*how = LOADED_OVER;
 		return bring_over(plan, &instance, err);
 	}
-	if (instance.state == INSTANCE_REMAINS)
+	/* also what was changed and not put back, by one that was killed before it had pins */
+	if (instance.state == INSTANCE_REMAINS || netns_is_elsewhere(pin_dir))
 		ret = load_over_remains(plan, &instance, how, err);
 	if (ret || *how == LOADED_BACK)
 		return ret;

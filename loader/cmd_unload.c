@@ -7,7 +7,6 @@
 #include "err.h"
 #include "instance.h"
 #include "json.h"
-#include "log.h"
 #include "options.h"
 #include "pins.h"
 #include "privilege.h"
@@ -28,7 +27,8 @@ static const struct argp_option own_options[] = {
 
 static const char doc[] =
 	"Stop translating: detach from the interfaces, end every flow, remove the pins, and put the "
-	"sysctls back as they were before.\v"
+	"sysctls and the settings of the NICs back as they were before, also from another network "
+	"namespace than that of the NAT.\v"
 	"Examples:\n"
 	"  natxdp unload eth0\n"
 	"  natxdp unload --all    also clears away what an interrupted load has left";
@@ -102,7 +102,6 @@ int cmd_unload(int argc, char **argv, struct err *err)
 	struct arguments arguments = { 0 };
 	char pin_dir[PIN_DIR_MAX];
 	struct instance instance;
-	bool sysctls_left;
 	int lock, ret;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
@@ -117,11 +116,7 @@ int cmd_unload(int argc, char **argv, struct err *err)
 	instance_look(&instance, pin_dir);
 	ret = check(&instance, &arguments, pin_dir, err);
 	if (!ret)
-		ret = bring_down(pin_dir, &sysctls_left, err);
-	if (!ret && sysctls_left)
-		log_note("%s: it was loaded in another network namespace: the sysctls there stay as "
-			 "they are",
-			 pin_dir);
+		ret = bring_down(pin_dir, err);
 	if (!ret)
 		ret = say_unloaded(&instance, arguments.options.json);
 	rundir_unlock(lock, pin_dir, !pins_exist(pin_dir));

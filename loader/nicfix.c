@@ -2,6 +2,7 @@
 #include "nicfix.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -61,7 +62,7 @@ static void add(struct fix_list *list, const char *iface, enum fix_kind kind, ui
 	fix->wanted = wanted;
 }
 
-static int read_saved(const char *path, struct fix_list *saved, unsigned long *netns)
+static int read_saved(const char *path, struct fix_list *saved, uint64_t *netns)
 {
 	char iface[IFNAMSIZ], name[16];
 	FILE *file = fopen(path, "re");
@@ -70,7 +71,7 @@ static int read_saved(const char *path, struct fix_list *saved, unsigned long *n
 	saved->count = 0;
 	if (!file)
 		return -errno;
-	if (fscanf(file, "netns %lu\n", netns) != 1)
+	if (fscanf(file, "netns %" SCNu64 "\n", netns) != 1)
 		*netns = 0;
 	while (saved->count < FIXES_MAX && fscanf(file, "%15s %15s %u\n", iface, name, &was) == 3) {
 		for (enum fix_kind kind = 0; kind < FIX_KINDS; kind++) {
@@ -93,7 +94,7 @@ static int write_saved(const char *path, const struct fix_list *saved)
 	file = fopen(fresh, "we");
 	if (!file)
 		return -errno;
-	fprintf(file, "netns %lu\n", rundir_net_namespace());
+	fprintf(file, "netns %" PRIu64 "\n", rundir_net_namespace());
 	for (unsigned int i = 0; i < saved->count; i++)
 		fprintf(file, "%s %s %u\n", saved->item[i].iface, kind_names[saved->item[i].kind],
 			saved->item[i].was);
@@ -169,7 +170,7 @@ int nicfix_refuse(const struct plan *plan, struct err *err)
 /* What an earlier load has saved stays as it was then. */
 static int save(const char *path, const struct fix_list *wanted)
 {
-	unsigned long netns = rundir_net_namespace();
+	uint64_t netns = rundir_net_namespace();
 	struct fix_list saved;
 	int ret;
 
@@ -214,7 +215,7 @@ int nicfix_apply(const struct plan *plan, struct err *err)
 
 int nicfix_restore(const char *pin_dir)
 {
-	unsigned long netns = 0;
+	uint64_t netns = 0;
 	char path[RUN_PATH_MAX];
 	struct fix_list saved;
 	int ret;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,11 +33,18 @@ void rundir_path(char path[RUN_PATH_MAX], const char *pin_dir, const char *kind)
 	}
 }
 
-unsigned long rundir_net_namespace(void)
+uint64_t rundir_net_namespace(void)
 {
-	struct stat st;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t size = sizeof(uint64_t);
+	uint64_t cookie = 0;
 
-	return stat("/proc/self/ns/net", &st) ? 0 : st.st_ino;
+	if (fd < 0)
+		return 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size))
+		cookie = 0;
+	close(fd);
+	return cookie;
 }
 
 int rundir_make(void)

@@ -9,6 +9,7 @@
 #define NATXDP_RUNDIR_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct err;
 
@@ -17,8 +18,11 @@ enum { RUN_PATH_MAX = 320 };
 /* @kind: "lock", "load", "conf", "sysctl", "nic", "clsact", "hook", "watch", "held" or "agent". */
 void rundir_path(char path[RUN_PATH_MAX], const char *pin_dir, const char *kind);
 
-/* The network namespace of this process, to know it again; 0 if that cannot be told. */
-unsigned long rundir_net_namespace(void);
+/*
+ * The network namespace of this process, to know it again; 0 if that cannot be told. It is the
+ * kernel's cookie (since Linux 5.14): the inode of a namespace that is gone is given to the next.
+ */
+uint64_t rundir_net_namespace(void);
 
 /* Makes the directory. Returns 0 or -errno. */
 int rundir_make(void);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,7 +135,7 @@ static const struct sysctl *find(const struct sysctl_list *list, const char *nam
 	return NULL;
 }
 
-static int read_saved(const char *path, struct sysctl_list *saved, unsigned long *netns)
+static int read_saved(const char *path, struct sysctl_list *saved, uint64_t *netns)
 {
 	char line[SYSCTL_NAME_MAX + SYSCTL_VALUE_MAX];
 	struct sysctl *item;
@@ -145,7 +146,7 @@ static int read_saved(const char *path, struct sysctl_list *saved, unsigned long
 	file = fopen(path, "re");
 	if (!file)
 		return -errno;
-	if (fscanf(file, "netns %lu\n", netns) != 1)
+	if (fscanf(file, "netns %" SCNu64 "\n", netns) != 1)
 		*netns = 0;
 	while (saved->count < SYSCTLS_MAX && fgets(line, sizeof(line), file)) {
 		item = &saved->item[saved->count];
@@ -167,7 +168,7 @@ static int write_saved(const char *path, const struct sysctl_list *saved)
 	file = fopen(fresh, "we");
 	if (!file)
 		return -errno;
-	fprintf(file, "netns %lu\n", rundir_net_namespace());
+	fprintf(file, "netns %" PRIu64 "\n", rundir_net_namespace());
 	for (unsigned int i = 0; i < saved->count; i++)
 		fprintf(file, "%s %s\n", saved->item[i].name, saved->item[i].value);
 	ret = fflush(file) || fsync(fileno(file)) ? -errno : 0;
@@ -184,7 +185,7 @@ static int write_saved(const char *path, const struct sysctl_list *saved)
 static int save(const char *path, const struct sysctl_list *needed)
 {
 	struct sysctl_list saved;
-	unsigned long netns;
+	uint64_t netns;
 	struct sysctl *item;
 	int ret;
 
@@ -223,20 +224,17 @@ int sysctl_apply(const char *pin_dir, const struct sysctl_list *needed, struct e
 	return 0;
 }
 
-int sysctl_restore(const char *pin_dir)
+void sysctl_restore(const char *pin_dir)
 {
 	char path[RUN_PATH_MAX];
 	struct sysctl_list saved;
-	unsigned long netns;
-	int ret;
+	uint64_t netns;
 
 	rundir_path(path, pin_dir, "sysctl");
-	ret = read_saved(path, &saved, &netns);
-	if (ret)
-		return ret == -ENOENT ? 0 : ret;
+	if (read_saved(path, &saved, &netns))
+		return;
 	/* an interface that is gone took its settings with it, so errors say nothing here */
 	while (netns == rundir_net_namespace() && saved.count)
 		set(&saved.item[--saved.count]);
 	unlink(path);
-	return netns == rundir_net_namespace() ? 0 : -EXDEV;
 }

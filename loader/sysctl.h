@@ -30,10 +30,10 @@ int sysctl_needed(const struct plan *plan, struct sysctl_list *needed, struct er
 int sysctl_apply(const char *pin_dir, const struct sysctl_list *needed, struct err *err);
 
 /*
- * Puts back what was saved, forwarding first, and forgets it. Returns 0, or -EXDEV if it was
- * saved in another network namespace and so is left alone.
+ * Puts back what was saved, forwarding first, and forgets it. What was saved in another network
+ * namespace is only forgotten.
  */
-int sysctl_restore(const char *pin_dir);
+void sysctl_restore(const char *pin_dir);
 
 /* Reads one value without its newline. Returns 0 or -errno. */
 int sysctl_get(const char *name, char value[SYSCTL_VALUE_MAX]);

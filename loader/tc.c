@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <libmnl/libmnl.h>
 #include <linux/bpf.h>
 #include <linux/pkt_sched.h>
@@ -36,7 +37,7 @@ int tc_query(enum tc_place place, uint32_t ifindex, uint32_t *id)
 }
 
 /* The qdiscs that we made: the namespace first, then ifindexes. */
-static unsigned int read_made(const char *pin_dir, uint32_t made[QDISCS_MAX], unsigned long *netns)
+static unsigned int read_made(const char *pin_dir, uint32_t made[QDISCS_MAX], uint64_t *netns)
 {
 	char path[RUN_PATH_MAX];
 	unsigned int count = 0;
@@ -47,7 +48,7 @@ static unsigned int read_made(const char *pin_dir, uint32_t made[QDISCS_MAX], un
 	file = fopen(path, "re");
 	if (!file)
 		return 0;
-	if (fscanf(file, "netns %lu\n", netns) == 1) {
+	if (fscanf(file, "netns %" SCNu64 "\n", netns) == 1) {
 		while (count < QDISCS_MAX && fscanf(file, "%u\n", &made[count]) == 1)
 			count++;
 	}
@@ -58,7 +59,7 @@ static unsigned int read_made(const char *pin_dir, uint32_t made[QDISCS_MAX], un
 static bool has_made(const char *pin_dir, uint32_t ifindex)
 {
 	uint32_t made[QDISCS_MAX];
-	unsigned long netns;
+	uint64_t netns;
 	unsigned int count = read_made(pin_dir, made, &netns);
 
 	while (count) {
@@ -81,7 +82,7 @@ static int note_made(const char *pin_dir, uint32_t ifindex)
 	if (!file)
 		return -errno;
 	if (!ftell(file))
-		fprintf(file, "netns %lu\n", rundir_net_namespace());
+		fprintf(file, "netns %" PRIu64 "\n", rundir_net_namespace());
 	fprintf(file, "%u\n", ifindex);
 	ret = ferror(file) ? -EIO : 0;
 	return fclose(file) && !ret ? -errno : ret;
@@ -92,7 +93,7 @@ static void note_gone(const char *pin_dir, uint32_t ifindex)
 {
 	char path[RUN_PATH_MAX], fresh[RUN_PATH_MAX + 8];
 	uint32_t made[QDISCS_MAX];
-	unsigned long netns;
+	uint64_t netns;
 	unsigned int count = read_made(pin_dir, made, &netns), left = 0;
 	FILE *file;
 
@@ -101,7 +102,7 @@ static void note_gone(const char *pin_dir, uint32_t ifindex)
 	file = fopen(fresh, "we");
 	if (!file)
 		return;
-	fprintf(file, "netns %lu\n", netns);
+	fprintf(file, "netns %" PRIu64 "\n", netns);
 	for (unsigned int i = 0; i < count; i++) {
 		if (made[i] != ifindex)
 			left += fprintf(file, "%u\n", made[i]) > 0;
@@ -229,14 +230,6 @@ void tc_leave(enum tc_place place, const char *pin_dir, const struct ours *ours)
 			end_qdisc(pin_dir, entry->if_index);
 	}
 	if_freenameindex(list);
-}
-
-bool tc_is_elsewhere(const char *pin_dir)
-{
-	uint32_t made[QDISCS_MAX];
-	unsigned long netns;
-
-	return read_made(pin_dir, made, &netns) && netns != rundir_net_namespace();
 }
 
 void tc_forget(const char *pin_dir)

@@ -10,7 +10,6 @@
 #ifndef NATXDP_TC_H
 #define NATXDP_TC_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct ours;
@@ -27,9 +26,6 @@ void tc_detach(enum tc_place place, const char *pin_dir, uint32_t ifindex);
 
 /* From all interfaces of this network namespace, the programs of this NAT, and qdiscs without any. */
 void tc_leave(enum tc_place place, const char *pin_dir, const struct ours *ours);
-
-/* Are filters of a NAT, or its qdisc, in another network namespace than this process? */
-bool tc_is_elsewhere(const char *pin_dir);
 
 void tc_forget(const char *pin_dir);
 

@@ -2,6 +2,8 @@
 """natxdp load and unload: what they change, what they refuse, what they leave."""
 
 import json
+import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from lab import Lab, Namespace, wait_until
 from probes import UdpServer, echoed, helper, udp_client
 
 PORT = 9000
+SO_NETNS_COOKIE = 71
 USAGE, CONFIG, PERMISSION, INTERFACE, KERNEL, STATE, NOT_LOADED = range(1, 8)
 
 
@@ -72,6 +75,48 @@ def test_unload_after_reloads_restores_the_first_values(bare: Lab) -> None:
     assert bare["nat"].sysctl("net.ipv4.ip_local_port_range").split() == ["63000", "65535"]
     bare.box.unload()
     assert_nothing_is_loaded(bare, before)
+
+
+def killed_after_fix(lab: Lab, dev: str, mtu: int) -> Path:
+    """What a load with --fix has written when it is killed just after it lowered an MTU."""
+    sock = lab["nat"].socket(socket.AF_INET, socket.SOCK_DGRAM)
+    cookie = int.from_bytes(sock.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8), sys.byteorder)
+    saved = Path("/run/natxdp", lab.box.pin_dir.name + ".nic")
+    saved.parent.mkdir(exist_ok=True)
+    saved.write_text(f"netns {cookie}\n{dev} mtu {mtu}\n")
+    return saved
+
+
+def test_nic_settings_go_back_where_they_were_changed(bare: Lab) -> None:
+    """Whoever clears it away, and from wherever: not on an interface of the same name there."""
+
+    def mtus() -> list[int]:
+        return [int(json.loads(bare[role].ip("-j link show eth0"))[0]["mtu"])
+                for role in ("nat", "c1")]
+
+    assert mtus() == [1500, 1500]
+    saved = killed_after_fix(bare, "eth0", 1480)
+    bare["c1"].run(*bare.box.command("unload", "--all"))
+    assert mtus() == [1480, 1500] and not saved.exists()
+    bare["nat"].ip("link set eth0 mtu 1500")
+    saved = killed_after_fix(bare, "eth0", 1480)
+    bare["c1"].run(*bare.box.command("load", "eth0", "--no-watch"))
+    assert mtus() == [1480, 1500] and not saved.exists()
+    bare["c1"].run(*bare.box.command("unload", "--all"))
+    bare["nat"].ip("link set eth0 mtu 1500")
+
+
+def test_unload_after_its_namespace_is_gone(bare: Lab) -> None:
+    """There is nothing left to be put back, and nothing that keeps one from unloading."""
+    with bare.scope():
+        away = bare.host("away")
+        bare.cable(away, "eth0", "192.0.2.1/24", bare["c1"], "away")
+        away.ip("route add default via 192.0.2.2")
+        away.run(*bare.box.command("load", "eth0", "--hook", "tc", "--no-watch"))
+    del bare.ns["away"]
+    done = bare["c1"].run(*bare.box.command("unload", "--all"))
+    assert "where it was loaded is gone" in done.stderr
+    assert not bare.box.pin_dir.exists()
 
 
 def test_nothing_to_unload(bare: Lab) -> None:
