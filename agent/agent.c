@@ -117,8 +117,8 @@ static void stop_parts(struct agent *agent)
 
 int agent_start(struct agent *agent, struct err *err)
 {
-	agent->sample_timer = agent->scan_timer = agent->slice_timer = agent->watchdog =
-		agent->look_timer = -1;
+	agent->sample_timer = agent->scan_timer = agent->slice_timer = agent->link_timer =
+		agent->watchdog = agent->look_timer = -1;
 	snprintf(agent->zone, sizeof(agent->zone), "%s", agent->conf.zone);
 	agent->ethtool = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	softirq_open(&agent->softirq);

@@ -39,6 +39,8 @@ struct agent {
 	int64_t wall_seen_ms;	   /* wall clock of the last sample */
 
 	struct health_facts health;
+	char linkless[96];   /* what health.linkless says */
+	int64_t linkless_ms; /* since when; 0: all interfaces have a link */
 	struct proof proof;
 	int64_t doubted_ms; /* since when the opener finds it ill, and once is not enough; 0: well */
 	uint64_t sweep_passes;
@@ -58,7 +60,7 @@ struct agent {
 	bool drain_asked; /* by somebody here, not by a notice */
 	bool leaving;	  /* told to end, and handing over first */
 	bool walking;	  /* over the flow table */
-	int sample_timer, scan_timer, slice_timer, watchdog, look_timer;
+	int sample_timer, scan_timer, slice_timer, link_timer, watchdog, look_timer;
 	int status; /* of the process */
 };
 

@@ -11,6 +11,8 @@ const char *health_fault(const struct health_facts *f)
 		return "the NAT is not active: it is being loaded or was unloaded";
 	if (!f->links || f->attached < f->links)
 		return "the program is not on all interfaces: 'natxdp status' shows where";
+	if (f->linkless_ms > HEALTH_LINK_MAX_MS)
+		return f->linkless;
 	if (f->sweep_age_ms > HEALTH_SWEEP_MAX_MS)
 		return "the timer that expires flows stands still: 'natxdp load' starts it again";
 	return f->unproven;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 #include "sampling.h"
 
+#include <net/if.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "agent.h"
 #include "attach.h"
@@ -12,6 +15,8 @@
 #include "notify.h"
 #include "opener.h"
 #include "report.h"
+
+enum { LINK_PACE_MS = 1000 };
 
 static void set_gauge(struct gauges *gauges, enum metric metric, double value)
 {
@@ -74,6 +79,39 @@ void sampling_look_at_links(struct agent *agent)
 	/* perhaps of another load, which is no fault: the opener will know */
 	if ((facts->active && attached >= facts->links) || !opener_ask(agent->opener))
 		facts->attached = attached;
+}
+
+/* An interface that is gone is another fault, and the driver's own to answer for. */
+static bool has_link(int fd, const char *iface)
+{
+	struct ifreq ifr = { 0 };
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", iface);
+	if (ioctl(fd, SIOCGIFFLAGS, &ifr))
+		return true;
+	return ifr.ifr_flags & IFF_UP && ifr.ifr_flags & IFF_RUNNING;
+}
+
+/* Programs that are attached get no packets, and test packets need no wire. */
+static void look_at_carrier(void *ctx)
+{
+	struct agent *agent = ctx;
+	const struct instance *instance = &agent->source.files.instance;
+	int64_t now = loop_monotonic_ms();
+	unsigned int i = 0;
+
+	while (i < instance->link_count && has_link(agent->ethtool, instance->link[i].name))
+		i++;
+	if (i == instance->link_count)
+		agent->linkless_ms = 0;
+	else if (!agent->linkless_ms)
+		agent->linkless_ms = now;
+	agent->health.linkless_ms = agent->linkless_ms ? now - agent->linkless_ms : 0;
+	if (i < instance->link_count)
+		snprintf(agent->linkless, sizeof(agent->linkless),
+			 "%.15s has no carrier or is down: 'ip link show %.15s' says which",
+			 instance->link[i].name, instance->link[i].name);
+	agent->health.linkless = agent->linkless;
 }
 
 static void take_health(struct agent *agent, const struct natxdp_counters *counters, int64_t now)
@@ -212,9 +250,11 @@ int sampling_start(struct agent *agent)
 	agent->scan_timer = loop_wall_timer(agent->loop, agent->conf.scan, scan, agent);
 	agent->sample_timer = loop_wall_timer(agent->loop, agent->conf.sample, sample, agent);
 	agent->watchdog = loop_timer(agent->loop, watchdog, agent);
-	if (agent->slice_timer < 0 || agent->scan_timer < 0 || agent->sample_timer < 0 ||
-	    agent->watchdog < 0)
+	agent->link_timer = loop_timer(agent->loop, look_at_carrier, agent);
+	if (agent->slice_timer < 0 || agent->link_timer < 0 || agent->scan_timer < 0 ||
+	    agent->sample_timer < 0 || agent->watchdog < 0)
 		return -1;
+	loop_timer_every(agent->link_timer, LINK_PACE_MS);
 	if (watchdog_ms)
 		loop_timer_every(agent->watchdog, watchdog_ms);
 	scan(agent);
@@ -227,6 +267,8 @@ void sampling_stop(struct agent *agent)
 	loop_timer_free(agent->loop, agent->slice_timer);
 	loop_timer_free(agent->loop, agent->scan_timer);
 	loop_timer_free(agent->loop, agent->sample_timer);
+	loop_timer_free(agent->loop, agent->link_timer);
 	loop_timer_free(agent->loop, agent->watchdog);
-	agent->slice_timer = agent->scan_timer = agent->sample_timer = agent->watchdog = -1;
+	agent->slice_timer = agent->scan_timer = agent->sample_timer = agent->link_timer =
+		agent->watchdog = -1;
 }

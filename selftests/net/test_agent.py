@@ -120,6 +120,21 @@ def test_health_tells_the_truth(lab: Lab) -> None:
     wait_until(lambda: agent.get("/healthz") == (200, "ok\n"), "it is well again", 10)
 
 
+@pytest.mark.parametrize("dev, switch", [("eth0", "outsw"), ("eth1", "insw")])
+def test_no_carrier_is_no_health(lab: Lab, dev: str, switch: str) -> None:
+    """The program is there and test packets pass it, and nothing else does."""
+    agent = Agent(lab)
+    wait_until(lambda: agent.get("/healthz") == (200, "ok\n"), "a packet got through", 10)
+    try:
+        lab[switch].ip("link set nat down")
+        wait_until(lambda: agent.get("/healthz")[0] == 503, "it is ill", 15)
+        assert agent.get("/healthz")[1].startswith(f"{dev} has no carrier or is down")
+        settled(agent, "natxdp_healthy", 0)
+    finally:
+        lab[switch].ip("link set nat up")
+    wait_until(lambda: agent.get("/healthz") == (200, "ok\n"), "it is well again", 15)
+
+
 def test_health_is_proved_by_a_packet(lab: Lab) -> None:
     """A program that is attached and translates nothing is no health; nothing of the packet stays."""
     agent = Agent(lab, health_probe="0.5", records="all", record_file=lab.scratch / "agent/records")

@@ -138,14 +138,17 @@ static void health_names_the_first_fault(void **state)
 		struct health_facts facts;
 		const char *says; /* NULL: well */
 	} cases[] = {
-		{ { true, 2, 2, 0, 0, false, NULL }, NULL },
-		{ { true, 2, 2, 0, 0, true, NULL }, NULL },
-		{ { false, 2, 2, 0, 0, false, NULL }, "not active" },
-		{ { true, 2, 1, 0, 0, false, NULL }, "interfaces" },
-		{ { true, 0, 0, 0, 0, false, NULL }, "interfaces" },
-		{ { true, 2, 2, HEALTH_SWEEP_MAX_MS + 1, 0, false, NULL }, "timer" },
-		{ { true, 2, 2, 0, HEALTH_COUNTERS_MAX_MS + 1, false, NULL }, "counters" },
-		{ { true, 2, 2, 0, 0, false, "was dropped" }, "was dropped" },
+		{ { true, 2, 2, 0, NULL, 0, 0, false, NULL }, NULL },
+		{ { true, 2, 2, 0, NULL, 0, 0, true, NULL }, NULL },
+		{ { false, 2, 2, 0, NULL, 0, 0, false, NULL }, "not active" },
+		{ { true, 2, 1, 0, NULL, 0, 0, false, NULL }, "interfaces" },
+		{ { true, 0, 0, 0, NULL, 0, 0, false, NULL }, "interfaces" },
+		{ { true, 2, 2, 0, NULL, HEALTH_SWEEP_MAX_MS + 1, 0, false, NULL }, "timer" },
+		{ { true, 2, 2, 0, NULL, 0, HEALTH_COUNTERS_MAX_MS + 1, false, NULL }, "counters" },
+		{ { true, 2, 2, 0, NULL, 0, 0, false, "was dropped" }, "was dropped" },
+		{ { true, 2, 2, HEALTH_LINK_MAX_MS, "eth0 has none", 0, 0, false, NULL }, NULL },
+		{ { true, 2, 2, HEALTH_LINK_MAX_MS + 1, "eth0 has none", 0, 0, false, NULL },
+		  "eth0 has none" },
 	};
 
 	(void)state;
