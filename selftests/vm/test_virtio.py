@@ -175,6 +175,7 @@ def test_fix_and_its_end(nat: Guest) -> None:
     assert done.status == 4 and checks["eth1 mtu"]["level"] == "fix"
     assert checks["eth1 mtu"]["mend"] == "ip link set dev eth1 mtu 3506"
     assert checks["eth0 queues"]["found"] == f"{QUEUES // 2} of {QUEUES}"
+    assert int(checks["eth0 irqs"]["found"].split()[0]) >= QUEUES
     assert nat.run("natxdp load eth0 --inside eth1", check=False).status == 5
     assert mtu(nat) == 9000
     nat.run("natxdp load eth0 --inside eth1 --fix")
@@ -196,5 +197,6 @@ def test_fix_of_a_load_that_fails_or_is_killed(nat: Guest) -> None:
     nat.wait_until("[ $(cat /sys/class/net/eth1/mtu) = 3506 ] && kill -9 $(cat /tmp/pid)")
     nat.wait_until("! kill -0 $(cat /tmp/pid) 2>/dev/null")
     assert mtu(nat) == 3506
-    nat.run("natxdp unload --all")
+    # from another network namespace, whose eth1, if it had one, is not meant
+    nat.run("ip netns add other && nsenter --net=/run/netns/other natxdp unload --all")
     assert mtu(nat) == 9000
