@@ -87,6 +87,8 @@ void report_interval(struct report *report, int64_t wall_ms)
 {
 	struct sketch_item top[SKETCH_TOP_MAX];
 	const struct agent *agent = report->agent;
+	/* a metric is of the time at which its interval began, as those that are put */
+	int64_t begin_ms = wall_ms - agent->conf.interval;
 	unsigned int count;
 	char *text;
 
@@ -94,7 +96,7 @@ void report_interval(struct report *report, int64_t wall_ms)
 		count = talkers_top(agent->talkers, kind, top, agent->conf.talkers);
 		for (unsigned int i = 0; i < count; i++) {
 			text = report_event(agent->conf.nat_id, agent->zone, kind, i + 1, &top[i],
-					    wall_ms);
+					    begin_ms);
 			if (text)
 				logsink_add(report->logs, wall_ms, text, strlen(text));
 			free(text);
