@@ -260,6 +260,48 @@ def test_many_log_events(standin, start):
     assert len(standin.world.log_groups["natxdp"]["flows"]) == 10000
 
 
+ENOSPC, EINVAL = -28, -22
+DAY = 86400_000
+EVENT = 256 * 1024 - 26
+
+
+@pytest.mark.parametrize("messages, times, error", [
+    (["x" * EVENT], [0], 0),
+    (["x" * (EVENT + 1)], [0], EINVAL),
+    (["ü" * (EVENT // 2)], [0], 0),
+    (["ü" * (EVENT // 2 + 1)], [0], EINVAL),
+    ([""], [0], EINVAL),
+    (["x"] * 10000, [0], 0),
+    (["x"] * 10001, [0], ENOSPC),
+    (["x" * EVENT] * 3, [0], 0),
+    (["x" * EVENT] * 4, [0], ENOSPC),
+    (["\x01" * 30_000] * 5, [0], 0),  # six bytes each, as JSON has it
+    (["\x01" * 30_000] * 6, [0], ENOSPC),
+    (["a", "b"], [0, -1], ENOSPC),
+    (["a", "b"], [1 - DAY, 0], 0),
+    (["a", "b"], [-DAY, 0], ENOSPC),
+], ids=["event", "event_too_long", "bytes", "bytes_too_many", "empty", "events", "events_too_many",
+        "batch", "batch_too_large", "escapes", "escapes_too_many", "order", "day", "over_a_day"])
+def test_limits_of_a_log_batch(standin, start, messages, times, error):
+    """What is within them is taken, and what is not is never sent."""
+    now = int(time.time() * 1000)
+    times = times * (len(messages) // len(times))
+    got = start().call("PutLogEvents", {"group": "natxdp", "stream": "flows", "events": [
+        {"time": now + at, "message": text} for at, text in zip(times, messages)]})
+    assert got.get("error", 0) == error, got
+    assert len(standin.world.log_groups["natxdp"]["flows"]) == (0 if error else len(messages))
+
+
+def test_log_events_out_of_time(standin, start):
+    """Those that are too old, and too far in the future, are told from those that were taken."""
+    now = int(time.time() * 1000)
+    where = {"group": "natxdp", "stream": "flows"}
+    late = [{"time": now + at, "message": "m"} for at in (0, 7100_000, 7300_000, 7300_000)]
+    assert start().ok("PutLogEvents", {**where, "events": late}) == {
+        "taken_from": 0, "taken_to": 2}
+    assert len(standin.world.log_groups["natxdp"]["flows"]) == 2
+
+
 def test_endpoints(start):
     """The same URLs as botocore's rules, for each service and kind of region."""
     from botocore.endpoint_provider import EndpointProvider

@@ -5,6 +5,7 @@ import http.client
 import json
 import subprocess
 import sys
+import time
 import urllib.parse
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from standin import expressions
+from standin.others import ACTIONS
+from standin.world import ApiError
 
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
 
@@ -102,6 +105,21 @@ def test_metrics_are_checked(standin):
     assert put(MetricName="m", Value="1", **{"Values.member.1": "1"}) == 400
     assert put(MetricName="m", Value="1", Timestamp="2020-01-01T00:00:00Z") == 400
     assert put(MetricName="m" * 256, Value="1") == 400
+
+
+@pytest.mark.parametrize("events, why", [
+    ([(0, "x" * (256 * 1024 - 25))], "too large"),
+    ([(0, "x" * (256 * 1024 - 26))] * 4 + [(0, "x")], "batch is too large"),
+    ([(0, "x")] * 10001, "batch is too large"),
+    ([(1, "x"), (0, "x")], "not in order"),
+    ([(-86400_001, "x"), (0, "x")], "24 hours"),
+], ids=["event", "bytes", "events", "order", "day"])
+def test_limits_of_log_events(standin, events, why):
+    now = int(time.time() * 1000)
+    with pytest.raises(ApiError, match=why):
+        ACTIONS["logs", "PutLogEvents"](standin.world, {
+            "logGroupName": "natxdp", "logStreamName": "flows",
+            "logEvents": [{"timestamp": now + at, "message": text} for at, text in events]})
 
 
 def test_conditions():
