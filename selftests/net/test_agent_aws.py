@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from agent_cloud import agent_of, data, highest, times, total
 from lab import Lab, wait_until
-from probes import UdpServer, echoed, tcp_pair, udp_client
+from probes import UdpServer, echoed, helper, tcp_pair, udp_client
 
 if TYPE_CHECKING:
     from standin import StandIn
@@ -173,7 +173,35 @@ def test_records_and_talkers_in_logs(lab: Lab, cloud: StandIn) -> None:
     first = next(e for e in events("talkers") if e["Kind"] == "source" and e["Rank"] == "1")
     assert first["Talker"] == "10.77.0.11"
     assert first["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "NATXDP"
+    # told when an interval of a second is over, under the time at which it began
+    [stream] = cloud.world.log_groups["talkers"].values()
+    assert {at - json.loads(text)["_aws"]["Timestamp"] for at, text in stream} == {1000}
     assert agent.status()["records"]["logs"] == {"written": 20, "lost": 0}
+
+
+@pytest.mark.load("--udp-timeout", 1)
+def test_many_records_in_logs(lab: Lab, cloud: StandIn) -> None:
+    """More than a batch may hold, at once: the stand-in refuses those that are against the rules."""
+    agent = agent_of(lab, cloud, records="close", record_logs="flows", cloudwatch_metrics="off")
+    lab["nat"].ip("route replace 10.79.0.0/16 via 10.77.0.11")
+    lab["outrouter"].ip("route replace blackhole 192.0.2.0/24")
+    try:
+        lab["c1"].run(helper("udp_flows"), "--device", "eth0", "--gateway", lab["nat"].mac("eth1"),
+                      "--host", "10.79.0.1", "--hosts", 16, "--flows", 12_000, "--to",
+                      ",".join(f"192.0.2.{n}:53" for n in range(1, 101)), "--unanswered", 12_000)
+    finally:
+        lab["nat"].ip("route del 10.79.0.0/16")
+    opened = lab.box.stats()["events"]["flows_opened"]
+    assert opened > 10_000
+
+    def logs() -> dict[str, int]:
+        return agent.status()["records"]["logs"]
+
+    wait_until(lambda: sum(logs().values()) + lab.box.stats()["events"]["records_lost"] == opened,
+               "each is accounted for", 30)
+    [stream] = cloud.world.log_groups["flows"].values()
+    assert logs()["written"] == len(stream) > 3000
+    assert agent.metrics()["natxdp_aws_call_errors_total"] == 0
 
 
 def test_notices_of_the_instance(lab: Lab, cloud: StandIn) -> None:
