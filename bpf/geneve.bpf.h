@@ -30,6 +30,9 @@ enum geneve_limits {
 	GENEVE_OFFSET = sizeof(struct ethhdr) + sizeof(struct iphdr) + sizeof(struct udphdr),
 	GENEVE_OPTIONS = GENEVE_OFFSET + NATXDP_GENEVE_FIXED,
 	GENEVE_OPTIONS_MAX = 8, /* looked at; AWS has three */
+	/* bytes from the beginning of a frame on: of AWS's with the inner IP header, and at most */
+	GENEVE_USUAL = sizeof(struct ethhdr) + NATXDP_TUNNEL_OVERHEAD + sizeof(struct iphdr),
+	GENEVE_MAX = GENEVE_OPTIONS + 63 * 4 + sizeof(struct iphdr),
 	GENEVE_CONTROL = 0x80,
 	GENEVE_CRITICAL = 0x80, /* of an option's type */
 	GENEVE_WANTED = 1 << NATXDP_GENEVE_ENDPOINT | 1 << NATXDP_GENEVE_ATTACHMENT |
@@ -115,7 +118,7 @@ static __always_inline __u32 geneve_read_usual(hook_ctx *ctx, struct iphdr *ip)
 	len = bpf_ntohs(ip->tot_len);
 	inner_len = bpf_ntohs(inner->tot_len);
 	if (*(__u8 *)ip != GENEVE_IP_FIRST || ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS) ||
-	    len > hook_end(ctx) - (void *)ip || udp->len != bpf_htons(len - sizeof(*ip)) ||
+	    len > hook_room(ctx) || udp->len != bpf_htons(len - sizeof(*ip)) ||
 	    inner->version != 4 || inner_len + NATXDP_TUNNEL_OVERHEAD > len || !geneve_ip_right(ip))
 		return 0;
 	return inner_len;
@@ -291,10 +294,10 @@ static __always_inline void geneve_write(struct iphdr *ip, const struct natxdp_t
 	__be32 *cookie = (void *)header;
 	int i;
 
-	geneve_write_ip(ip, t, inner + NATXDP_TUNNEL_OVERHEAD);
+	geneve_write_ip(ip, t, hook_length(inner + NATXDP_TUNNEL_OVERHEAD));
 	udp->source = label.sport;
 	udp->dest = bpf_htons(NATXDP_GENEVE_PORT);
-	udp->len = bpf_htons(inner + NATXDP_TUNNEL_OVERHEAD - sizeof(*ip));
+	udp->len = bpf_htons(hook_length(inner + NATXDP_TUNNEL_OVERHEAD - sizeof(*ip)));
 	udp->check = 0; /* which RFC 8926, section 3.3, allows over IPv4 */
 #pragma unroll
 	for (i = 0; i < NATXDP_GENEVE_HEADER / 8; i++)

@@ -38,6 +38,7 @@ enum hook_tc_limits {
 /* The part of the kernel's sk_buff that no field of __sk_buff shows. */
 struct sk_buff {
 	__u8 ip_summed : 2;
+	__u8 encapsulation : 1;
 } __attribute__((preserve_access_index));
 
 static __always_inline void *hook_data(const hook_ctx *ctx)
@@ -76,14 +77,19 @@ static __always_inline __u32 hook_wanted(const hook_ctx *ctx)
 	return ip->protocol == IPPROTO_TCP && tcp->syn ? HOOK_HEADERS : 0;
 }
 
+static __always_inline int hook_pull_to(hook_ctx *ctx, __u32 len)
+{
+	__u32 linear = hook_end(ctx) - hook_data(ctx);
+
+	if (len > ctx->len)
+		len = ctx->len;
+	return len > linear ? bpf_skb_pull_data(ctx, len) : 0;
+}
+
 /* A global function: its ways are verified once. */
 __noinline int hook_pull(hook_ctx *ctx)
 {
-	__u32 linear = hook_end(ctx) - hook_data(ctx), wanted = hook_wanted(ctx);
-
-	if (wanted > ctx->len)
-		wanted = ctx->len;
-	return wanted > linear ? bpf_skb_pull_data(ctx, wanted) : 0;
+	return hook_pull_to(ctx, hook_wanted(ctx));
 }
 
 /* A frame with a tag in the descriptor is for the interface of that VLAN, which comes later. */
@@ -153,6 +159,49 @@ static __always_inline int hook_push(hook_ctx *ctx, __u32 len, enum hook_sum sum
 {
 	return bpf_skb_adjust_room(ctx, len, BPF_ADJ_ROOM_MAC,
 				   sum == HOOK_SUM_PARTIAL ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 : 0);
+}
+
+/*
+ * A frame of several packets is a tunnel of as many, each as long as before; the kernel cuts it,
+ * and writes lengths and outer headers of each, where the device does not. Only such frames and
+ * those with half a checksum are said to be a tunnel: devices that know nothing of tunnels get
+ * a copy of them that is in one piece.
+ */
+static __always_inline int hook_encap(hook_ctx *ctx, __u32 len)
+{
+	__u64 flags = 0;
+
+	if (ctx->gso_size || hook_sum(ctx) == HOOK_SUM_PARTIAL)
+		flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 |
+			BPF_F_ADJ_ROOM_ENCAP_L4_UDP;
+	return bpf_skb_adjust_room(ctx, len, BPF_ADJ_ROOM_MAC, flags);
+}
+
+/*
+ * Several packets in GENEVE (GRO for a tunnel of the host's, or rx-udp-gro-forwarding), or one of
+ * a host on the same machine, marked as a tunnel: no helper takes the mark off.
+ */
+static __always_inline int hook_is_merged(const hook_ctx *ctx)
+{
+	const struct sk_buff *skb = (const void *)ctx;
+
+	return ctx->gso_size || BPF_CORE_READ_BITFIELD_PROBED(skb, encapsulation);
+}
+
+static __always_inline __u32 hook_room(const hook_ctx *ctx)
+{
+	return ctx->len - ETH_HLEN;
+}
+
+/* As hook_total_len(); whoever cuts the frame writes others. */
+static __always_inline __u32 hook_length(__u32 len)
+{
+	return len > 0xffff ? 0 : len;
+}
+
+static __always_inline int hook_pop(hook_ctx *ctx, __u32 len)
+{
+	return bpf_skb_adjust_room(ctx, -(int)len, BPF_ADJ_ROOM_MAC, 0);
 }
 
 #endif

@@ -101,32 +101,36 @@ static __always_inline int hook_push(hook_ctx *ctx, __u32 len, enum hook_sum sum
 	return bpf_xdp_adjust_head(ctx, -(int)len);
 }
 
-/* An Ethernet header in words: clang copies the bytes of packed structs one by one. */
-struct hook_eth {
-	__u32 word[3];
-	__u16 type;
-};
-
-static __always_inline void hook_eth_copy(void *to, const void *from)
+/*
+ * The same for the outer headers of a tunnel, IPv4 and UDP, around the packet that is in the
+ * frame. Returns 0 or an error.
+ */
+static __always_inline int hook_encap(hook_ctx *ctx, __u32 len)
 {
-	__u32 *t = to;
-	const __u32 *f = from;
-
-	t[0] = f[0];
-	t[1] = f[1];
-	t[2] = f[2];
-	*(__u16 *)(t + 3) = *(const __u16 *)(f + 3);
+	return bpf_xdp_adjust_head(ctx, -(int)len);
 }
 
-/* For an IPv4 packet to a neighbour. */
-static __always_inline void hook_eth_set(struct hook_eth *eth, const struct natxdp_next_hop *nh)
+/* Has the kernel made something of the frame that nothing can be taken out of, or put around? */
+static __always_inline int hook_is_merged(const hook_ctx *ctx)
 {
-	const __u32 *macs = (const void *)nh->dst_mac; /* both */
+	return 0;
+}
 
-	eth->word[0] = macs[0];
-	eth->word[1] = macs[1];
-	eth->word[2] = macs[2];
-	eth->type = bpf_htons(ETH_P_IP);
+/* See that the first @len bytes of the frame can be read, if it has so many. */
+static __always_inline void hook_pull_to(hook_ctx *ctx, __u32 len)
+{
+}
+
+/* Bytes behind the Ethernet header: of the first buffer, which costs nothing to know. */
+static __always_inline __u32 hook_room(const hook_ctx *ctx)
+{
+	return hook_end(ctx) - hook_data(ctx) - ETH_HLEN;
+}
+
+/* What the field of a header says of a length of @len. */
+static __always_inline __u32 hook_length(__u32 len)
+{
+	return len;
 }
 
 /* Take the @len bytes behind the Ethernet header away, more than it has. Returns 0 or an error. */

@@ -122,8 +122,10 @@ static __always_inline struct natxdp_next_hop *forward_next_hop(hook_ctx *ctx,
 /* Send a frame that was made of @pkt back to where that came from. */
 static __always_inline int answer(hook_ctx *ctx, const struct packet *pkt, int reason)
 {
-	if (TUNNEL_FLOWS && pkt->tenant && tunnel_wrap_answer(ctx))
-		return finish(NATXDP_DROP_INTERNAL, pkt);
+	int failed = TUNNEL_FLOWS && pkt->tenant ? tunnel_wrap_answer(ctx) : 0;
+
+	if (failed)
+		return finish(failed, pkt);
 	count_packet(reason, packet_count(pkt), packet_bytes(pkt));
 	return hook_reflect(ctx);
 }
@@ -226,7 +228,7 @@ static __always_inline int forward_tunnelled(hook_ctx *ctx, struct packet *pkt,
 					     const struct natxdp_flow *f,
 					     const struct natxdp_next_hop *nh)
 {
-	int inbound = f->flags & NATXDP_FLOW_INBOUND, verdict;
+	int inbound = f->flags & NATXDP_FLOW_INBOUND, failed, verdict;
 
 	if (nh || inbound) /* or else the kernel takes one off */
 		rewrite_ttl(pkt->ip);
@@ -234,8 +236,9 @@ static __always_inline int forward_tunnelled(hook_ctx *ctx, struct packet *pkt,
 		mac_copy(pkt->eth->h_dest, nh->dst_mac);
 		mac_copy(pkt->eth->h_source, nh->src_mac);
 	}
-	if (inbound && tunnel_wrap(ctx, f, pkt->len, nh))
-		return finish(NATXDP_DROP_INTERNAL, pkt);
+	failed = inbound ? tunnel_wrap(ctx, f, pkt, nh) : 0;
+	if (failed)
+		return finish(failed, pkt);
 	if (!nh)
 		return finish(inbound ? NATXDP_IN_VIA_KERNEL : NATXDP_OUT_VIA_KERNEL, pkt);
 	verdict = nh->ifindex == hook_ifindex(ctx) ? hook_reflect(ctx) : hook_redirect(nh);

@@ -18,6 +18,18 @@ static __always_inline int tunnel_refuse(hook_ctx *ctx, int reason)
 	return reason == NATXDP_RETURNED ? hook_reflect(ctx) : HOOK_DROP;
 }
 
+/* Returns the index of the tunnel, or a reason as not_opened(). */
+static __always_inline int tunnel_unwrap(hook_ctx *ctx)
+{
+	int tenant;
+
+	if (hook_is_merged(ctx))
+		return not_opened(NATXDP_DROP_MERGED);
+	hook_pull_to(ctx, GENEVE_USUAL);
+	tenant = tunnel_strip_usual(ctx);
+	return tenant ? tenant : tunnel_strip(ctx);
+}
+
 /*
  * On an interface where GENEVE comes in. Everything else there is what comes from the outside,
  * or what the host has to do with its neighbours.
@@ -28,9 +40,7 @@ static __always_inline int natxdp_tunnelled(hook_ctx *ctx)
 	int tenant = NATXDP_TENANT_OUTSIDE;
 
 	if (!hook_prepare(ctx) && geneve_is(ctx)) {
-		tenant = tunnel_strip_usual(ctx);
-		if (!tenant)
-			tenant = tunnel_strip(ctx);
+		tenant = tunnel_unwrap(ctx);
 		if (tenant < 0)
 			return tunnel_refuse(ctx, not_opened(tenant));
 		side = NATXDP_SIDE_INSIDE;

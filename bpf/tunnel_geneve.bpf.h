@@ -166,17 +166,17 @@ static __always_inline int tunnel_find(const struct natxdp_tunnel *t)
 	return not_opened(NATXDP_DROP_TUNNELS);
 }
 
-static __always_inline void tunnel_count(__u32 index, int in, __u32 bytes)
+static __always_inline void tunnel_count(__u32 index, int in, __u32 packets, __u32 bytes)
 {
 	struct natxdp_tunnel_counters *c = bpf_map_lookup_elem(&tunnel_counters, &index);
 
 	if (!c)
 		return;
 	if (in) {
-		c->in_packets++;
+		c->in_packets += packets;
 		c->in_bytes += bytes;
 	} else {
-		c->out_packets++;
+		c->out_packets += packets;
 		c->out_bytes += bytes;
 	}
 }
@@ -245,7 +245,7 @@ static __always_inline int tunnel_strip_usual(hook_ctx *ctx)
 	p->label = geneve_usual_label(ip);
 	if (hook_pop(ctx, NATXDP_TUNNEL_OVERHEAD))
 		return not_opened(NATXDP_DROP_INTERNAL);
-	tunnel_count(index, 0, len);
+	tunnel_count(index, 0, 1, len);
 	return index;
 }
 
@@ -262,6 +262,7 @@ __noinline int tunnel_strip(hook_ctx *ctx)
 
 	if (!p)
 		return not_opened(NATXDP_DROP_INTERNAL);
+	hook_pull_to(ctx, GENEVE_MAX);
 	reason = geneve_read(ctx, p);
 	if (reason)
 		return not_opened(reason);
@@ -281,25 +282,33 @@ __noinline int tunnel_strip(hook_ctx *ctx)
 		return not_opened(NATXDP_DROP_MALFORMED);
 	if (hook_pop(ctx, p->outer & 511))
 		return not_opened(NATXDP_DROP_INTERNAL);
-	tunnel_count(index, 0, len);
+	tunnel_count(index, 0, 1, len);
 	return index;
 }
 
-/* Put the packet of @len bytes behind the headers of the tunnel @index, and behind @eth. */
+/*
+ * Put the packet of @len bytes behind the headers of the tunnel @index, and behind @eth. Returns 0
+ * or a reason.
+ */
 static __always_inline int tunnel_push(hook_ctx *ctx, __u32 index, struct natxdp_label label,
 				       __u32 len, const struct hook_eth *eth)
 {
 	struct natxdp_tunnel *t = tunnel_at(index);
 	void *data;
 
-	if (!t || hook_push(ctx, NATXDP_TUNNEL_OVERHEAD, HOOK_SUM_NONE))
-		return -EINVAL;
+	if (!t)
+		return NATXDP_DROP_INTERNAL;
+	if (hook_encap(ctx, NATXDP_TUNNEL_OVERHEAD))
+		return hook_is_merged(ctx) ? NATXDP_DROP_MERGED : NATXDP_DROP_INTERNAL;
 	data = hook_data(ctx);
 	if (data + ETH_HLEN + NATXDP_TUNNEL_OVERHEAD > hook_end(ctx))
-		return -EINVAL;
+		return NATXDP_DROP_INTERNAL;
 	hook_eth_copy(data, eth);
 	geneve_write(data + ETH_HLEN, t, label, len);
-	tunnel_count(index, 1, len);
+	/* an IPv4 header with its checksum adds nothing to a sum */
+	if (hook_sum(ctx) == HOOK_SUM_COMPLETE)
+		hook_sum_add(ctx, csum_header(data + ETH_HLEN + sizeof(struct iphdr),
+					      NATXDP_TUNNEL_OVERHEAD - sizeof(struct iphdr)));
 	return 0;
 }
 
@@ -307,35 +316,44 @@ static __always_inline int tunnel_push(hook_ctx *ctx, __u32 index, struct natxdp
  * The Ethernet header is made of @nh, if there is one, and not read from the frame: what has
  * just been written in other pieces than it is read, the CPU waits for.
  */
-static __always_inline int tunnel_wrap(hook_ctx *ctx, const struct natxdp_flow *f, __u32 len,
-				       const struct natxdp_next_hop *nh)
+static __always_inline int tunnel_wrap(hook_ctx *ctx, const struct natxdp_flow *f,
+				       const struct packet *pkt, const struct natxdp_next_hop *nh)
 {
 	void *data = hook_data(ctx), *next = data + ETH_HLEN;
 	struct hook_eth eth;
+	int reason;
 
 	barrier_var(next);
 	if (next > hook_end(ctx))
-		return -EINVAL;
+		return NATXDP_DROP_INTERNAL;
 	if (nh)
 		hook_eth_set(&eth, nh);
 	else
 		hook_eth_copy(&eth, data);
-	return tunnel_push(ctx, f->next_hop, natxdp_label(f), len, &eth);
+	reason = tunnel_push(ctx, f->next_hop, natxdp_label(f), pkt->len, &eth);
+	if (!reason)
+		tunnel_count(f->next_hop, 1, packet_count(pkt), packet_bytes(pkt));
+	return reason;
 }
 
+/* Returns 0 or a reason. */
 __noinline int tunnel_wrap_answer(hook_ctx *ctx)
 {
 	void *data = hook_data(ctx), *next = data + ETH_HLEN;
 	struct geneve_packet *p = geneve_get();
 	struct hook_eth eth;
+	int reason;
 	__u32 len;
 
 	barrier_var(next);
 	if (!p || next > hook_end(ctx))
-		return -EINVAL;
+		return NATXDP_DROP_INTERNAL;
 	hook_eth_copy(&eth, data);
 	len = tunnel_inner_len(ctx, ETH_HLEN, hook_len(ctx) - ETH_HLEN);
-	return len ? tunnel_push(ctx, p->index, p->label, len, &eth) : -EINVAL;
+	reason = len ? tunnel_push(ctx, p->index, p->label, len, &eth) : NATXDP_DROP_INTERNAL;
+	if (!reason)
+		tunnel_count(p->index, 1, 1, len);
+	return reason;
 }
 
 static __always_inline void tunnel_label(struct natxdp_flow *f)

@@ -56,14 +56,17 @@ static __always_inline void tunnel_seen(const struct natxdp_flow *in, __u32 now)
 	next_hop_seen(in->next_hop, now);
 }
 
-/* Put a packet of @f, an inbound entry, into its tunnel, and that to @nh if there is one. */
-static __always_inline int tunnel_wrap(hook_ctx *ctx, const struct natxdp_flow *f, __u32 len,
-				       const struct natxdp_next_hop *nh)
+/*
+ * Put @pkt, one of @f, an inbound entry, into its tunnel, and that to @nh if there is one.
+ * Returns 0 or a reason.
+ */
+static __always_inline int tunnel_wrap(hook_ctx *ctx, const struct natxdp_flow *f,
+				       const struct packet *pkt, const struct natxdp_next_hop *nh)
 {
 	return 0;
 }
 
-/* Put an answer to the packet that is looked at into the tunnel by which it came. */
+/* Put an answer to the packet that is looked at into the tunnel by which it came. Returns as before. */
 static __always_inline int tunnel_wrap_answer(hook_ctx *ctx)
 {
 	return 0;

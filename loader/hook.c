@@ -8,6 +8,7 @@
 #include "geometry.h"
 #include "natxdp.skel.h"
 #include "natxdp_gwlb.skel.h"
+#include "natxdp_gwlb_tc.skel.h"
 #include "natxdp_tc.skel.h"
 
 const char *const hook_names[HOOKS] = { "XDP", "TC" };
@@ -54,7 +55,7 @@ struct bpf_object *hook_open(enum hook hook, bool tunnels, const struct natxdp_g
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts);
 	struct bpf_object *object;
-	const void *bytes = NULL;
+	const void *bytes;
 	size_t size = 0;
 	int ret;
 
@@ -64,13 +65,12 @@ struct bpf_object *hook_open(enum hook hook, bool tunnels, const struct natxdp_g
 	} else if (hook == HOOK_XDP) {
 		opts.object_name = "natxdp";
 		bytes = natxdp_bpf__elf_bytes(&size);
-	} else if (!tunnels) {
+	} else if (tunnels) {
+		opts.object_name = "natxdp_gwlb_tc";
+		bytes = natxdp_gwlb_tc_bpf__elf_bytes(&size);
+	} else {
 		opts.object_name = "natxdp_tc";
 		bytes = natxdp_tc_bpf__elf_bytes(&size);
-	}
-	if (!bytes) {
-		errno = EOPNOTSUPP;
-		return NULL;
 	}
 	object = bpf_object__open_mem(bytes, size, &opts);
 	if (!object)

@@ -17,7 +17,7 @@ const char *hook_key(enum hook hook);	    /* as the configuration has them */
 
 /*
  * Programs and maps of that hook, the tables sized, not loaded. @tunnels: those whose inside is
- * behind load balancers, of HOOK_XDP only. NULL with errno set on failure.
+ * behind load balancers. NULL with errno set on failure.
  */
 struct bpf_object *hook_open(enum hook hook, bool tunnels, const struct natxdp_geometry *geometry);
 

@@ -213,8 +213,6 @@ static int check_gwlb(const struct settings *settings, struct err *err)
 	}
 	if (settings->hairpin)
 		other = "hairpin = off";
-	if (settings->hook != HOOK_CHOICE_XDP)
-		other = "hook = xdp";
 	if (settings->standby.count)
 		other = "standby = none";
 	if (other)

@@ -68,7 +68,9 @@
 	X(DROP_INNER_IPV6, DROP, "drop_inner_ipv6", "IPv6 from a load balancer")               \
 	X(RETURNED, REPLY, "returned", "not to be translated: back to the load balancer as it came") \
 	X(DROP_DETACHED, DROP, "drop_detached",                                                 \
-	  "to be translated, but the program that does it was not on the interface")
+	  "to be translated, but the program that does it was not on the interface")           \
+	X(DROP_MERGED, DROP, "drop_merged",                                                     \
+	  "GENEVE, or to be put into it, that GRO has merged or an offload has marked: nobody could take it apart")
 
 enum natxdp_reason {
 #define X(id, verdict, name, text) NATXDP_##id,

@@ -341,7 +341,6 @@ def test_what_is_refused(fleet: Fleet) -> None:
         for options, word in (
             (["--mapping", "endpoint-independent"], "mapping = endpoint-dependent"),
             (["--profile", "rfc"], "hairpin = off"),
-            (["--hook", "tc"], "hook = xdp"),
             (["--gwlb-sources", "none"], "gwlb_sources"),
         ):
             done = box.run("load", "eth0", "--mode", "gwlb", *options, check=False)

@@ -236,5 +236,5 @@ int main(void)
 		cmocka_unit_test(test_random_headers),
 	};
 
-	return cmocka_run_group_tests_name("prog/geneve", tests, NULL, NULL);
+	return box_run_both("prog/geneve", tests, sizeof(tests) / sizeof(*tests));
 }

@@ -485,5 +485,5 @@ int main(void)
 		cmocka_unit_test(test_many_tunnels),
 	};
 
-	return cmocka_run_group_tests_name("prog/gwlb", tests, NULL, NULL);
+	return box_run_both("prog/gwlb", tests, sizeof(tests) / sizeof(*tests));
 }
