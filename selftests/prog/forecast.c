@@ -2,6 +2,7 @@
 #include "forecast.h"
 
 #include "fresh.h"
+#include "geneve.h"
 #include "outcome.h"
 
 static void set_gone(struct forecasts *all, unsigned int from, struct model_flow *gone)
@@ -112,6 +113,7 @@ static void error(struct forecasts *all)
 	case WIRE_QUOTE_OK:
 		break;
 	}
+	quote.dst.tunnel = w->src.tunnel;
 	f = quoted_flow(m, all->side, &quote, &way);
 	if (forged && f)
 		return;
@@ -127,6 +129,8 @@ static void add_held(struct forecasts *all)
 {
 	unsigned int i, count = all->count;
 
+	if (all->w->src.tunnel) /* what was stripped cannot be sent through again */
+		return;
 	for (i = 0; i < count; i++)
 		if (all->of[i].reason == NATXDP_DROP_FRAGMENT)
 			*outcome_add(all, NATXDP_HELD_FRAGMENT, FRAME_ANY) = all->of[i];
@@ -147,6 +151,8 @@ void forecast(struct forecasts *all)
 		return;
 	case WIRE_MALFORMED:
 		outcome_drop(all, NATXDP_DROP_MALFORMED);
+		if (all->w->src.tunnel && all->w->counted < WIRE_IP + GENEVE_OUTER)
+			outcome_drop(all, NATXDP_DROP_GENEVE);
 		return;
 	case WIRE_FRAGMENT:
 		fragment(all);

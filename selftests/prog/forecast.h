@@ -14,6 +14,7 @@ enum { FORECASTS = 24 };
 enum forecast_frame {
 	FRAME_AS_IT_CAME,
 	FRAME_ANY, /* dropped: nobody sees it */
+	FRAME_RETURNED,
 	FRAME_TRANSLATED,
 	FRAME_TRANSLATED_ERROR,
 	FRAME_ANSWER_ICMP,
@@ -54,7 +55,10 @@ void forecast(struct forecasts *all);
 struct model_flow *forecast_flow(struct forecast *fc);
 /* The data plane has chosen: complete the flow that opens. */
 void forecast_learn(struct forecast *fc, struct end external);
-/* The frame that must come out; returns its length. */
+/* The tunnel that it goes into, and the label that it has there; 0: none. */
+uint8_t forecast_tunnel(const struct forecast *fc, const struct wire *w, const struct model *m,
+			struct model_label *label);
+/* The frame that must come out, or be in the tunnel; returns its length. */
 size_t forecast_build(const struct forecast *fc, const uint8_t *frame, size_t len,
 		      const struct wire *w, uint8_t *to);
 /* It happened: change the model. */

@@ -34,7 +34,8 @@ bool fresh_is_multicast(uint32_t a)
 bool fresh_is_forged(const struct model *m, const struct wire *w)
 {
 	return martian(w->src.addr) || martian(w->dst.addr) || w->src.addr == w->dst.addr ||
-	       fresh_is_multicast(w->src.addr) || model_is_own(m, w->src.addr);
+	       fresh_is_multicast(w->src.addr) ||
+	       (model_is_own(m, w->src.addr) && !w->src.tunnel); /* behind a tunnel, another's */
 }
 
 /* From the inside to the outside: a new flow, if there is an external end for it. */
@@ -375,6 +376,8 @@ void fresh_forecast(struct forecasts *all)
 	else if (w->kind == WIRE_UDP && w->src.port == 67 && w->dst.port == 68 &&
 		 all->side != BOX_INSIDE && !inside && !model_is_inside(w->dst.addr))
 		outcome_pass(all, NATXDP_PASS_HOST);
+	else if (w->src.tunnel && inside && model_is_no_nat(w->dst.addr))
+		outcome_pass(all, NATXDP_PASS_NO_NAT); /* whoever has it, there it is another */
 	else if (model_is_own(m, w->dst.addr) && (inside || all->side == BOX_INSIDE))
 		fresh_turning(all);
 	else if (model_is_own(m, w->dst.addr))

@@ -82,6 +82,7 @@ bool held_again(struct held *h, struct traffic_packet *p)
 	h->count--;
 	p->what = "a fragment that was held";
 	p->side = frame->side;
+	p->tunnel = 0;
 	p->len = frame->len;
 	memcpy(p->data, frame->data, frame->len);
 	return true;

@@ -44,7 +44,7 @@ bool model_is_host_port(uint16_t port)
 
 enum box_side model_side(const struct model *m, enum box_side side)
 {
-	return m->options.two_armed ? side : BOX_SINGLE;
+	return m->options.two_armed || m->options.gwlb ? side : BOX_SINGLE;
 }
 
 static bool bare(const struct wire *w)
@@ -143,7 +143,7 @@ struct model_datagram *model_datagram(struct model *m, enum box_side side, const
 		struct model_datagram *d = &m->datagrams[i];
 
 		if (d->side == side && d->src == w->src.addr && d->dst == w->dst.addr &&
-		    d->id == w->id && d->proto == w->proto &&
+		    d->id == w->id && d->proto == w->proto && d->tunnel == w->src.tunnel &&
 		    m->before < d->when + datagram_life + clock_slack)
 			return d;
 	}
@@ -391,6 +391,7 @@ struct model_flow *model_open(struct model *m, const struct model_flow *flow)
 	f->mapping = mapping;
 	f->target = -1;
 	f->used = m->before;
+	f->label = m->label;
 	if (m->options.mapping) {
 		m->mappings[f->mapping].holders++;
 		model_sends(m, f->proto, out->src, out->dst.addr)->holders++;
@@ -442,6 +443,9 @@ void model_touch(struct model *m, struct model_flow *f, int way, const struct wi
 		return;
 	}
 	f->way[way].bytes += w->total;
+	/* another fragment is another flow to a load balancer */
+	if (way == MODEL_OUT && w->kind != WIRE_FRAGMENT)
+		f->label = m->label;
 	if (w->kind == WIRE_TCP)
 		touch_tcp(&f->way[way], w->tcp_flags);
 	if (way == MODEL_OUT || !(w->tcp_flags & WIRE_RST))

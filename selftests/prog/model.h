@@ -29,6 +29,12 @@ struct model_way {
 	bool syn, ack, fin, rst; /* sent since its last SYN */
 };
 
+/* What the load balancer has put to the last packet of the inside. */
+struct model_label {
+	uint32_t cookie;
+	uint16_t sport;
+};
+
 struct model_flow {
 	uint8_t proto;
 	bool hairpin;
@@ -36,6 +42,7 @@ struct model_flow {
 	double used;  /* when a packet refreshed it last */
 	int mapping;  /* that it holds, or -1 */
 	int target;   /* mapping of the other inside host of a hairpin flow, or -1 */
+	struct model_label label;
 	struct model_way way[2];
 };
 
@@ -66,7 +73,7 @@ struct model_datagram {
 	enum box_side side;
 	uint32_t src, dst;
 	uint16_t id;
-	uint8_t proto;
+	uint8_t proto, tunnel;
 	enum wire_kind kind; /* of the first fragment */
 	uint16_t sport, dport;
 	bool host, refused;
@@ -77,9 +84,10 @@ struct model_datagram {
 
 struct model {
 	struct box_options options;
-	uint32_t blocked;   /* an inside address, or 0 */
-	uint64_t draining;  /* bits by external address */
-	double before, now; /* the packet came between these */
+	uint32_t blocked;	  /* an inside address, or 0 */
+	uint64_t draining;	  /* bits by external address */
+	double before, now;	  /* the packet came between these */
+	struct model_label label; /* with this */
 	uint64_t opened;
 	struct model_flow flows[MODEL_FLOWS];
 	unsigned int flow_count;

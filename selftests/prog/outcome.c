@@ -33,6 +33,11 @@ void outcome_pass(struct forecasts *all, enum natxdp_reason reason)
 {
 	struct forecast *fc = outcome_add(all, reason, FRAME_AS_IT_CAME);
 
+	/* by a tunnel nothing gets to the host, nor by its kernel anywhere */
+	if (all->w->src.tunnel) {
+		fc->reason = reason == NATXDP_PASS_NO_NAT ? NATXDP_RETURNED : NATXDP_DROP_INNER;
+		fc->frame = reason == NATXDP_PASS_NO_NAT ? FRAME_RETURNED : FRAME_ANY;
+	}
 	fc->remembers = all->w->first && reason == NATXDP_PASS_HOST;
 	fc->to_host = fc->remembers;
 }
@@ -58,9 +63,9 @@ void outcome_answer(struct forecasts *all, const struct forecast *how, enum natx
 	*fc = *how;
 	fc->reason = reply;
 	fc->frame = FRAME_ANSWER_ICMP;
-	fc->answer.src = model_is_own(m, w->dst.addr) ? w->dst.addr :
-			 all->side == BOX_INSIDE      ? addr("10.77.0.1") :
-							addr("203.0.113.1");
+	fc->answer.src = model_is_own(m, w->dst.addr)		   ? w->dst.addr :
+			 all->side == BOX_INSIDE && !w->src.tunnel ? addr("10.77.0.1") :
+								     addr("203.0.113.1");
 	fc->answer.type = reply == NATXDP_REPLY_TTL ? 11 : 3;
 	fc->answer.code = reply == NATXDP_REPLY_TTL ? 0 : reply == NATXDP_REPLY_TOO_BIG ? 4 : 13;
 	fc->answer.mtu = reply == NATXDP_REPLY_TOO_BIG ? m->options.egress_mtu : 0;
@@ -182,6 +187,28 @@ static void build_error(const struct forecast *fc, const struct model_flow *f, u
 	wire_translate_error(frame, w, &quote, &to);
 }
 
+uint8_t forecast_tunnel(const struct forecast *fc, const struct wire *w, const struct model *m,
+			struct model_label *label)
+{
+	const struct model_flow *f = fc->opens ? &fc->fresh : fc->flow;
+
+	*label = m->label;
+	switch (fc->frame) {
+	case FRAME_AS_IT_CAME:
+	case FRAME_ANY:
+		return 0;
+	case FRAME_TRANSLATED:
+	case FRAME_TRANSLATED_ERROR:
+		*label = f->label;
+		return f->way[fc->way].new_dst.tunnel;
+	case FRAME_RETURNED:
+	case FRAME_ANSWER_ICMP:
+	case FRAME_ANSWER_RST:
+		break;
+	}
+	return w->src.tunnel;
+}
+
 size_t forecast_build(const struct forecast *fc, const uint8_t *frame, size_t len,
 		      const struct wire *w, uint8_t *to)
 {
@@ -191,6 +218,9 @@ size_t forecast_build(const struct forecast *fc, const uint8_t *frame, size_t le
 	switch (fc->frame) {
 	case FRAME_AS_IT_CAME:
 	case FRAME_ANY:
+		break;
+	case FRAME_RETURNED:
+		set_macs(to, &(struct hop){ .kind = HOP_REFLECT });
 		break;
 	case FRAME_TRANSLATED:
 		wire_translate(to, w, f->way[fc->way].new_src, f->way[fc->way].new_dst,
@@ -222,6 +252,7 @@ static void remember(struct model *m, enum box_side side, const struct forecast 
 		.dst = w->dst.addr,
 		.id = w->id,
 		.proto = w->proto,
+		.tunnel = w->src.tunnel,
 		.kind = w->kind,
 		.sport = w->src.port,
 		.dport = w->dst.port,

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "geneve.h"
+
 static bool in_24(uint32_t a, const char *net)
 {
 	return a >> 8 == addr(net) >> 8;
@@ -18,7 +20,7 @@ static void via(struct hop *hop, const uint8_t *dst, const uint8_t *src)
 void routes_outwards(const struct model *m, uint32_t remote, struct hop *hop)
 {
 	memset(hop, 0, sizeof(*hop));
-	if (!m->options.two_armed)
+	if (!m->options.two_armed && !m->options.gwlb)
 		hop->kind = HOP_REFLECT;
 	else if (in_24(remote, "203.0.113.0") && remote != addr("203.0.113.254"))
 		hop->kind = HOP_KERNEL; /* on the link, but no neighbour yet */
@@ -32,7 +34,9 @@ void routes_inwards(const struct model *m, uint32_t inside, const uint8_t *frame
 
 	memset(hop, 0, sizeof(*hop));
 	mac[5] = inside; /* as box.c has made the neighbours */
-	if (!m->options.two_armed)
+	if (m->options.gwlb)
+		via(hop, geneve_lb_mac, box_out_mac);
+	else if (!m->options.two_armed)
 		hop->kind = HOP_REFLECT;
 	else if (!routes_known(inside))
 		via(hop, frame + 6, frame);

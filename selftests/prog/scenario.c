@@ -54,6 +54,10 @@ static const struct box_options table[SCENARIOS] = {
 	  .timeout = 0.3,
 	  .limit_flows = 10,
 	  .limit_rate = 30 },
+	{ .gwlb = true },
+	{ .gwlb = true, .externals = 3, .features = OTHERS, .egress_mtu = 1400 },
+	{ .gwlb = true, .tcp_midstream = ADOPT, .timeout = 0.3, .limit_flows = 12 },
+	{ .gwlb = true, .tcp_midstream = DROP, .port_min = 20000, .port_max = 20007 },
 };
 
 struct box_options scenario(unsigned int seed)

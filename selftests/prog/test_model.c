@@ -27,6 +27,7 @@
 #include "operator.h"
 #include "scenario.h"
 #include "traffic.h"
+#include "tunnelled.h"
 
 enum { SEEDS = 4096 }; /* at most in one go */
 enum { STEPS = 5000, WAIT_EVERY = 1000, OPERATE_EVERY = 500 };
@@ -40,8 +41,9 @@ struct run {
 	struct output out;
 	struct held held;
 	struct forecasts forecasts;
-	uint8_t want[FRAME_MAX];
-	size_t want_len;
+	uint8_t want[FRAME_MAX], seen[FRAME_MAX]; /* without what is of the tunnel */
+	size_t want_len, seen_len;
+	uint8_t into; /* a tunnel, or 0 */
 	uint64_t opened, replies, held_count;
 };
 
@@ -135,8 +137,8 @@ static void report(struct run *r, const char *why)
 	print_error("seed %u, step %u (NATXDP_MODEL_SEED=%u NATXDP_MODEL_STEPS=%u): %s\n", r->seed,
 		    r->step, r->seed, r->step + 1, why);
 	dump_options(&r->model.options);
-	print_error("blocked %08x, draining %lx\npacket %s, side %d\n", r->model.blocked,
-		    (unsigned long)r->model.draining, p->what, p->side);
+	print_error("blocked %08x, draining %lx\npacket %s, side %d, tunnel %u\n", r->model.blocked,
+		    (unsigned long)r->model.draining, p->what, p->side, p->tunnel);
 	dump_ends("  in  ", p->data, p->len);
 	dump_ends("  want", r->want, r->want_len);
 	dump_ends("  seen", r->out.data, r->out.len);
@@ -154,6 +156,13 @@ static void report(struct run *r, const char *why)
 	fail_msg("the data plane and the model differ");
 }
 
+static uint16_t tenant_of(const struct run *r, const struct model_flow *f, int way)
+{
+	if (r->model.options.gwlb)
+		return tunnelled_tenant(r->box, f, way);
+	return f->refused ? NATXDP_TENANT_MAPPING : NATXDP_TENANT_NONE;
+}
+
 /* What the data plane has chosen, as it shows outside; or in the table if nothing came out. */
 static bool chosen_end(struct run *r, const struct forecast *fc, struct end *external)
 {
@@ -169,7 +178,7 @@ static bool chosen_end(struct run *r, const struct forecast *fc, struct end *ext
 	}
 	key = box_key(way->side, fc->fresh.proto, way->src.addr, way->src.port, way->dst.addr,
 		      way->dst.port);
-	key.tenant = fc->fresh.refused ? NATXDP_TENANT_MAPPING : NATXDP_TENANT_NONE;
+	key.tenant = tenant_of(r, &fc->fresh, MODEL_OUT);
 	if (!box_flow(r->box, &key, &flow))
 		return false;
 	external->addr = ntohl(flow.new_saddr);
@@ -180,6 +189,7 @@ static bool chosen_end(struct run *r, const struct forecast *fc, struct end *ext
 /* Does a forecast agree with what was seen? NULL, or why not. */
 static const char *disagrees(struct run *r, struct forecast *fc)
 {
+	struct model_label label;
 	struct end external;
 	const char *why;
 
@@ -205,9 +215,14 @@ static const char *disagrees(struct run *r, struct forecast *fc)
 	r->want_len = forecast_build(fc, r->packet.data, r->packet.len, &r->wire, r->want);
 	if (fc->frame == FRAME_ANY)
 		return NULL;
-	if (r->out.len != r->want_len)
-		return "another length";
-	return memcmp(r->out.data, r->want, r->want_len) ? "other bytes" : NULL;
+	r->into = forecast_tunnel(fc, &r->wire, &r->model, &label);
+	r->seen_len = r->out.len;
+	memcpy(r->seen, r->out.data, r->out.len);
+	if (r->into)
+		r->seen_len = tunnelled_unwrap(r->into, label, &r->out, r->seen);
+	if (r->seen_len != r->want_len)
+		return "another length, or another tunnel";
+	return memcmp(r->seen, r->want, r->want_len) ? "other bytes" : NULL;
 }
 
 static void step(struct run *r)
@@ -218,11 +233,15 @@ static void step(struct run *r)
 
 	if (traffic_random(&r->traffic, 8) || !held_again(&r->held, &r->packet))
 		traffic_next(&r->traffic, &r->packet);
-	wire_read(r->packet.data, r->packet.len, &r->wire);
+	tunnelled_read(&r->packet, &r->wire);
+	r->model.label = r->packet.label;
 	r->want_len = 0;
 	r->out.reason = -1;
 	r->model.before = seconds();
-	box_run_raw(r->box, r->packet.side, r->packet.data, r->packet.len, &r->out);
+	if (r->model.options.gwlb)
+		tunnelled_run(r->box, &r->packet, &r->out);
+	else
+		box_run_raw(r->box, r->packet.side, r->packet.data, r->packet.len, &r->out);
 	r->model.now = seconds();
 	r->opened = box_event(r->box, NATXDP_EVENT_FLOWS_OPENED);
 	r->forecasts.model = &r->model;
@@ -246,27 +265,32 @@ static void step(struct run *r)
 	r->replies += fc->frame == FRAME_ANSWER_ICMP;
 	r->held_count += fc->reason == NATXDP_HELD_FRAGMENT;
 	if (fc->frame == FRAME_TRANSLATED)
-		traffic_forwarded(&r->traffic, &r->packet, r->out.data, r->out.len);
+		traffic_forwarded(&r->traffic, &r->packet, r->seen, r->seen_len, r->into);
 }
 
 static void check_way(struct run *r, const struct model_flow *f, int which,
 		      struct natxdp_flow *entry)
 {
 	const struct model_way *way = &f->way[which];
+	bool tunnels = r->model.options.gwlb;
 	struct natxdp_key key = box_key(way->side, f->proto, way->src.addr, way->src.port,
 					way->dst.addr, way->dst.port);
 
-	key.tenant = f->refused ? NATXDP_TENANT_MAPPING : NATXDP_TENANT_NONE;
+	key.tenant = tenant_of(r, f, which);
 	if (!box_flow(r->box, &key, entry))
 		fail_msg("seed %u: a flow of proto %u is not in the table", r->seed, f->proto);
 	if (entry->packets != way->packets || entry->bytes != way->bytes)
 		fail_msg("seed %u: %lu packets, %lu bytes in the table, %lu and %lu sent, proto %u",
 			 r->seed, (unsigned long)entry->packets, (unsigned long)entry->bytes,
 			 (unsigned long)way->packets, (unsigned long)way->bytes, f->proto);
-	assert_int_equal(ntohl(entry->new_saddr), way->new_src.addr);
-	assert_int_equal(ntohl(entry->new_daddr), way->new_dst.addr);
-	assert_int_equal(ntohs(entry->new_sport), way->new_src.port);
-	assert_int_equal(ntohs(entry->new_dport), way->new_dst.port);
+	assert_int_equal(ntohl(natxdp_new_saddr(entry, tunnels)), way->new_src.addr);
+	assert_int_equal(ntohl(natxdp_new_daddr(entry, tunnels)), way->new_dst.addr);
+	assert_int_equal(ntohs(natxdp_new_sport(entry, tunnels)), way->new_src.port);
+	assert_int_equal(ntohs(natxdp_new_dport(entry, tunnels)), way->new_dst.port);
+	if (!tunnels)
+		return;
+	assert_int_equal(ntohl(natxdp_label(entry).cookie), f->label.cookie);
+	assert_int_equal(ntohs(natxdp_label(entry).sport), f->label.sport);
 }
 
 static void check_flow(struct run *r, const struct model_flow *f)
@@ -427,7 +451,11 @@ static void test_traffic(void **state)
 	r->seed = *(const unsigned int *)*state;
 	r->model.options = scenario(r->seed);
 	r->box = box_open(&r->model.options);
-	traffic_start(&r->traffic, r->seed, r->model.options.two_armed);
+	traffic_start(&r->traffic, r->seed, model_side(&r->model, BOX_INSIDE) == BOX_INSIDE);
+	if (r->model.options.gwlb) {
+		r->traffic.tunnels = TUNNELLED;
+		tunnelled_open(r->box);
+	}
 	held_open(&r->held, r->box);
 	for (; r->step < steps; r->step++) {
 		if (r->model.options.timeout && r->step && r->step % WAIT_EVERY == 0)

@@ -171,6 +171,7 @@ static void make_answer(struct traffic *t, struct traffic_packet *p)
 	}
 	answer_to(t, pair, &f);
 	p->what = "an answer";
+	p->tunnel = t->tunnels && one_in(t, 8) ? p->tunnel : pair->tunnel;
 	side = pair->back;
 	if (one_in(t, 6)) {
 		p->what = "nearly an answer";
@@ -310,6 +311,7 @@ static void make_error(struct traffic *t, struct traffic_packet *p)
 	}
 	set_macs(&f, pair->back);
 	p->side = pair->back;
+	p->tunnel = pair->tunnel;
 	p->len = frame_build_error(&f, traffic_random(t, 14), quote, quoted, p->data);
 	if (one_in(t, 25))
 		p->data[p->len - 1 - f.padding] ^= 0x10;
@@ -336,6 +338,7 @@ static void make_tuned(struct traffic *t, struct traffic_packet *p)
 		return;
 	p->what = "with a checksum near 0";
 	p->side = pair->side;
+	p->tunnel = pair->tunnel;
 	p->len = pair->in_len;
 	memcpy(p->data, pair->in, p->len);
 	l4 = p->data + wire_l4(&w);
@@ -355,6 +358,7 @@ static void make_broken(struct traffic *t, struct traffic_packet *p)
 	make_outbound(t, p);
 	if (pair && one_in(t, 2)) {
 		p->side = pair->side;
+		p->tunnel = pair->tunnel;
 		p->len = pair->in_len;
 		memcpy(p->data, pair->in, p->len);
 	}
@@ -386,9 +390,11 @@ static void make_fragment(struct traffic *t, struct traffic_packet *p)
 	if (!t->pieces_left) {
 		outbound(t, &t->datagram);
 		t->side = inside(t);
+		t->tunnel = p->tunnel;
 		if (pair && one_in(t, 2)) {
 			answer_to(t, pair, &t->datagram);
 			t->side = pair->back;
+			t->tunnel = pair->tunnel;
 		} else if (one_in(t, 8)) {
 			t->datagram.daddr = addr(PICK(t, odd));
 		}
@@ -406,6 +412,7 @@ static void make_fragment(struct traffic *t, struct traffic_packet *p)
 	}
 	p->what = "a fragment";
 	p->side = t->side;
+	p->tunnel = t->tunnel;
 	frame_build(&t->datagram, whole);
 	wire_read(whole, FRAME_MAX, &w);
 	if (one_in(t, 12) && t->piece_at) /* another order */
@@ -428,7 +435,7 @@ static void make_fragment(struct traffic *t, struct traffic_packet *p)
 	t->pieces_left--;
 }
 
-void traffic_next(struct traffic *t, struct traffic_packet *p)
+static void make(struct traffic *t, struct traffic_packet *p)
 {
 	uint32_t dice = traffic_random(t, 100);
 
@@ -454,8 +461,23 @@ void traffic_next(struct traffic *t, struct traffic_packet *p)
 		make_fragment(t, p);
 }
 
+/* Only the inside is behind tunnels. Their flows get another label now and then. */
+void traffic_next(struct traffic *t, struct traffic_packet *p)
+{
+	p->tunnel = t->tunnels ? 1 + traffic_random(t, t->tunnels) : 0;
+	make(t, p);
+	if (p->side != BOX_INSIDE)
+		p->tunnel = 0;
+	else if (t->tunnels && !p->tunnel)
+		p->tunnel = 1;
+	if (!p->tunnel)
+		return;
+	p->label.cookie = 0xc0c0 + traffic_random(t, 4);
+	p->label.sport = 60000 + traffic_random(t, 2);
+}
+
 void traffic_forwarded(struct traffic *t, const struct traffic_packet *p, const uint8_t *out,
-		       size_t len)
+		       size_t len, uint8_t tunnel)
 {
 	struct traffic_pair *pair;
 	struct wire w;
@@ -463,6 +485,7 @@ void traffic_forwarded(struct traffic *t, const struct traffic_packet *p, const 
 	wire_read(out, len, &w);
 	pair = &t->recent[t->pairs++ % TRAFFIC_RECENT];
 	pair->side = p->side;
+	pair->tunnel = p->tunnel ? p->tunnel : tunnel;
 	pair->back = !t->two_armed		 ? BOX_SINGLE :
 		     model_is_inside(w.dst.addr) ? BOX_INSIDE :
 						   BOX_OUTSIDE;

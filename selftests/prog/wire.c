@@ -31,7 +31,7 @@ static void put32(uint8_t *p, uint32_t value)
 
 bool wire_same(struct end a, struct end b)
 {
-	return a.addr == b.addr && a.port == b.port;
+	return a.addr == b.addr && a.port == b.port && a.tunnel == b.tunnel;
 }
 
 /* RFC 1071 */

@@ -31,6 +31,7 @@ enum { WIRE_FIN = 0x01, WIRE_SYN = 0x02, WIRE_RST = 0x04, WIRE_PSH = 0x08, WIRE_
 struct end {
 	uint32_t addr;
 	uint16_t port;
+	uint8_t tunnel; /* behind which it is; 0: none */
 };
 
 struct wire {
