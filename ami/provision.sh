@@ -18,10 +18,13 @@ rpm -q "$package" >/dev/null || {
 	exit 1
 }
 dnf -y -q --releasever=latest update
+# It is built with each stream, too, and has been named after it since 6.12 was new.
+bpftool=bpftool${package#kernel}
+dnf -q info "$bpftool" >/dev/null 2>&1 || bpftool=bpftool
 # The package brings its units, its sysctl and its user; rsyslog writes the files that the
 # CloudWatch agent reads. That gets its configuration from Systems Manager.
 dnf -y -q install "$dir/natxdp.rpm" amazon-ssm-agent \
-	amazon-cloudwatch-agent rsyslog ethtool iproute bpftool
+	amazon-cloudwatch-agent rsyslog ethtool iproute "$bpftool"
 
 cp -r "$dir/files/." /
 chown -R root:root /etc/systemd/journald.conf.d

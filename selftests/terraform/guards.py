@@ -124,6 +124,14 @@ def rules_say_what_they_are_for(state):
             if not values["description"] or values["description"] == "Managed by Terraform"]  # fmt: skip
 
 
+@guard(set_first("aws_iam_role", "permissions_boundary", ""))
+def roles_are_within_the_boundary(state):
+    """Where there is one: a role without could not be made by the pipeline."""
+    roles = state.named("aws_iam_role")
+    bounded = any(values["permissions_boundary"] for _, values in roles)
+    return [address for address, values in roles if bounded and not values["permissions_boundary"]]
+
+
 def allow_everything(state):
     state.of("aws_iam_role_policy")[0]["policy"] = json.dumps(
         {"Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}]})  # fmt: skip

@@ -120,8 +120,11 @@ def test_functions_may_do_what_they_do_and_no_more():
 
 
 def test_no_action_has_a_wildcard():
-    """The key's own account statement apart: without it nobody could change the key's policy."""
+    """The key's own account statement apart: without it nobody could change the key's policy. And the
+    pipeline, whose roles are for Terraform: their suite says what they may do by service."""
     for path in sorted((SOURCE / "modules").glob("*/*.tf")):
+        if path.parent.name == "pipeline":
+            continue
         text = path.read_text()
         found = set(re.findall(r'"([a-z0-9]+:[A-Za-z]*\*)"', text))
         allowed = {"kms:*", "kms:GenerateDataKey*", "kms:ReEncrypt*"} if path.name == "kms.tf" else set()

@@ -47,6 +47,20 @@ def test_outputs_that_people_are_told_of_are_there():
     assert asked <= outputs("modules/stack"), asked - outputs("modules/stack")
 
 
+def test_the_diagram_shows_what_is_deployed():
+    text = (TOP / "docs/architecture-diagram.mmd").read_text()
+    functions = set(re.findall(r'X\("([a-z-]+)", fn_\w+\)', (TOP / "agent/lambda/functions.h").read_text()))
+    assert len(functions) == 8 and functions == set(re.findall(r'\["([a-z]+(?:-[a-z]+)+)"\]', text))
+    modules = set(re.findall(r"module ([a-z]+)", text))
+    assert modules <= {path.name for path in (SOURCE / "modules").iterdir()}, modules
+    assert all(f"mode {mode}" in text or f"{mode}:" in text for mode in ("eni", "eip", "gwlb"))
+    # every arrow begins and ends at something that is there
+    nodes = set(re.findall(r"^\s*(?:subgraph )?([a-z0-9_]+)[\[({]", text, re.M))
+    for line in re.findall(r"^\t(.* (?:-->|-\.->|\.->|<-->).*)$", text, re.M):
+        bare = re.sub(r'"[^"]*"|(?<=-\. )[A-Za-z]+(?= \.->)|(?<=-- )[A-Z]+(?= -->)', "", line)
+        assert set(re.findall(r"[a-z_0-9]+", bare)) <= nodes, line
+
+
 # Those that have a value by themselves
 BY_DEFAULT = {"NATXDP_PROBE_INTERVAL", "NATXDP_WITNESS_MS", "NATXDP_HEARTBEAT"}
 

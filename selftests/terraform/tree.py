@@ -31,6 +31,7 @@ BACKEND = 'terraform {\n  backend "http" {\n    address = "%s"\n  }\n}\n'
 # What roots without defaults are given. The package's content does not matter.
 VALUES = {
     "lambda_packages": '{ arm64 = "package.zip" }',
+    "permissions_boundary_arn": '"arn:aws:iam::123456789012:policy/natxdp-boundary"',
     "ami_id": '"ami-0123456789abcdef0"',
     "vpc_id": '"vpc-0123456789abcdef0"',
     "private_cidrs": '["10.0.0.0/17"]',

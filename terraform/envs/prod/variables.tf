@@ -61,6 +61,12 @@ variable "lambda_packages" {
   type        = map(string)
 }
 
+variable "permissions_boundary_arn" {
+  description = "Permissions boundary of all roles: that of module pipeline, where a pipeline deploys."
+  type        = string
+  default     = null
+}
+
 variable "iperf_server" {
   description = "iperf3 server outside of the VPC, for the throughput that probes measure."
   type        = string

@@ -70,10 +70,11 @@ data "aws_iam_policy_document" "chat_assume" {
 resource "aws_iam_role" "chat" {
   count = var.slack == null ? 0 : 1
 
-  name               = "${var.name}-chat"
-  description        = "natxdp ${var.name}: alarms in Slack"
-  assume_role_policy = data.aws_iam_policy_document.chat_assume.json
-  tags               = local.tags
+  name                 = "${var.name}-chat"
+  description          = "natxdp ${var.name}: alarms in Slack"
+  assume_role_policy   = data.aws_iam_policy_document.chat_assume.json
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = local.tags
 }
 
 # To draw the graph beside an alarm.

@@ -161,6 +161,17 @@ variable "force_destroy" {
   default     = false
 }
 
+variable "permissions_boundary_arn" {
+  description = "Permissions boundary of the role of the chat."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of a policy, arn:aws:iam::…:policy/…"
+  }
+}
+
 variable "tags" {
   description = "Tags of every resource."
   type        = map(string)

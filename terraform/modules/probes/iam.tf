@@ -89,10 +89,11 @@ data "aws_iam_policy_document" "automation" {
 }
 
 resource "aws_iam_role" "probe" {
-  name               = "${var.name}-probe"
-  description        = "natxdp ${var.name}: probes"
-  assume_role_policy = data.aws_iam_policy_document.assume["probe"].json
-  tags               = local.tags
+  name                 = "${var.name}-probe"
+  description          = "natxdp ${var.name}: probes"
+  assume_role_policy   = data.aws_iam_policy_document.assume["probe"].json
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = local.tags
 }
 
 resource "aws_iam_role_policy" "probe" {
@@ -108,10 +109,11 @@ resource "aws_iam_instance_profile" "this" {
 }
 
 resource "aws_iam_role" "automation" {
-  name               = "${var.name}-probe-automation"
-  description        = "natxdp ${var.name}: the automation that runs the probes"
-  assume_role_policy = data.aws_iam_policy_document.assume["automation"].json
-  tags               = local.tags
+  name                 = "${var.name}-probe-automation"
+  description          = "natxdp ${var.name}: the automation that runs the probes"
+  assume_role_policy   = data.aws_iam_policy_document.assume["automation"].json
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = local.tags
 }
 
 resource "aws_iam_role_policy" "automation" {

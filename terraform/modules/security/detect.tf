@@ -168,10 +168,11 @@ data "aws_iam_policy_document" "config_assume" {
 resource "aws_iam_role" "config" {
   count = var.config_recorder ? 1 : 0
 
-  name               = "${var.name}-config"
-  description        = "natxdp ${var.name}: AWS Config"
-  assume_role_policy = data.aws_iam_policy_document.config_assume.json
-  tags               = local.tags
+  name                 = "${var.name}-config"
+  description          = "natxdp ${var.name}: AWS Config"
+  assume_role_policy   = data.aws_iam_policy_document.config_assume.json
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = local.tags
 }
 
 # What the recorder reads is AWS's to say.
@@ -247,7 +248,7 @@ locals {
 }
 
 resource "aws_config_config_rule" "managed" {
-  for_each = var.config_rules ? local.managed_rules : {}
+  for_each = { for name, rule in local.managed_rules : name => rule if var.config_rules && !(name == "eip-attached" && var.spare_addresses) }
 
   name        = "${var.name}-${each.key}"
   description = each.value.description
@@ -293,6 +294,43 @@ resource "aws_config_config_rule" "routes" {
           %defaults !empty
           %defaults.natGatewayId !exists
           %defaults.networkInterfaceId exists or %defaults.gatewayId == /^vpce-/
+        }
+      GUARD
+    }
+  }
+
+  scope {
+    tag_key   = "natxdp:nat"
+    tag_value = var.name
+  }
+
+  depends_on = [aws_config_configuration_recorder_status.this]
+}
+
+# A group whose launches are suspended looks well until its node dies.
+resource "aws_config_config_rule" "capacity" {
+  count = var.config_rules ? 1 : 0
+
+  name        = "${var.name}-capacity"
+  description = "Groups have a node in service, and nothing is suspended that would replace it."
+  tags        = local.tags
+
+  source {
+    owner = "CUSTOM_POLICY"
+
+    source_detail {
+      event_source = "aws.config"
+      message_type = "ConfigurationItemChangeNotification"
+    }
+
+    custom_policy_details {
+      policy_runtime = "guard-2.x.x"
+      policy_text    = <<-GUARD
+        rule group_keeps_its_nodes when resourceType == "AWS::AutoScaling::AutoScalingGroup" {
+          configuration.minSize >= 1
+          configuration.desiredCapacity >= 1
+          configuration.suspendedProcesses empty
+          some configuration.instances[*].lifecycleState == "InService"
         }
       GUARD
     }

@@ -12,7 +12,7 @@ output "guardduty_detector_id" {
 
 output "config_rules" {
   description = "Names of the AWS Config rules."
-  value       = concat([for rule in aws_config_config_rule.managed : rule.name], aws_config_config_rule.routes[*].name)
+  value       = concat([for rule in aws_config_config_rule.managed : rule.name], aws_config_config_rule.routes[*].name, aws_config_config_rule.capacity[*].name)
 }
 
 output "patch_baseline_id" {

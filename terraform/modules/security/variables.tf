@@ -39,6 +39,12 @@ variable "config_rules" {
   default     = true
 }
 
+variable "spare_addresses" {
+  description = "Elastic IPs wait for nodes that are not there yet, as in gwlb mode: no rule says that each has to have a node."
+  type        = bool
+  default     = false
+}
+
 variable "guardduty" {
   description = "Make the GuardDuty detector, of which a region has one. false where it is there; nat-isolate acts on its findings either way."
   type        = bool
@@ -98,6 +104,17 @@ variable "force_destroy" {
   description = "Delete the bucket of AWS Config with what is in it."
   type        = bool
   default     = false
+}
+
+variable "permissions_boundary_arn" {
+  description = "Permissions boundary of the role of AWS Config."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of a policy, arn:aws:iam::…:policy/…"
+  }
 }
 
 variable "tags" {

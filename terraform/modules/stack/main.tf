@@ -25,13 +25,15 @@ module "network" {
 module "security" {
   source = "../security"
 
-  name            = var.name
-  log_group       = "/natxdp/${var.name}/system"
-  access_analyzer = var.account_guards.access_analyzer
-  config_recorder = var.account_guards.config_recorder
-  guardduty       = var.account_guards.guardduty
-  patch_install   = var.patch_install
-  force_destroy   = var.force_destroy
+  permissions_boundary_arn = var.permissions_boundary_arn
+  name                     = var.name
+  log_group                = "/natxdp/${var.name}/system"
+  access_analyzer          = var.account_guards.access_analyzer
+  config_recorder          = var.account_guards.config_recorder
+  guardduty                = var.account_guards.guardduty
+  spare_addresses          = var.mode == "gwlb"
+  patch_install            = var.patch_install
+  force_destroy            = var.force_destroy
   # A day's work that was a mistake can be undone; a test's key need not wait.
   key_deletion_days = var.force_destroy ? 7 : 30
   tags              = var.tags
@@ -75,15 +77,16 @@ module "probes" {
   source = "../probes"
   count  = var.probes ? 1 : 0
 
-  name          = var.name
-  vpc_id        = module.network.vpc_id
-  subnet_ids    = module.network.private_subnet_ids
-  architecture  = var.architecture
-  instance_type = var.architecture == "arm64" ? "t4g.nano" : "t3.nano"
-  iperf_server  = var.iperf_server
-  kms_key_arn   = module.security.kms_key_arn
-  force_destroy = var.force_destroy
-  tags          = var.tags
+  permissions_boundary_arn = var.permissions_boundary_arn
+  name                     = var.name
+  vpc_id                   = module.network.vpc_id
+  subnet_ids               = module.network.private_subnet_ids
+  architecture             = var.architecture
+  instance_type            = var.architecture == "arm64" ? "t4g.nano" : "t3.nano"
+  iperf_server             = var.iperf_server
+  kms_key_arn              = module.security.kms_key_arn
+  force_destroy            = var.force_destroy
+  tags                     = var.tags
 }
 
 module "lambda" {
@@ -123,18 +126,19 @@ module "lambda" {
 module "observability" {
   source = "../observability"
 
-  name                = var.name
-  azs                 = var.network.azs
-  vpc_id              = module.network.vpc_id
-  control_plane       = local.control_plane
-  functions           = local.control_plane ? module.lambda[0].functions : {}
-  failed_events_queue = local.control_plane ? module.lambda[0].failed_events_queue.name : null
-  flow_log_group      = module.nat.log_groups["flows"]
-  peers               = local.peers
-  thresholds          = var.thresholds
-  emails              = var.emails
-  slack               = var.slack
-  kms_key_arn         = module.security.kms_key_arn
-  force_destroy       = var.force_destroy
-  tags                = var.tags
+  permissions_boundary_arn = var.permissions_boundary_arn
+  name                     = var.name
+  azs                      = var.network.azs
+  vpc_id                   = module.network.vpc_id
+  control_plane            = local.control_plane
+  functions                = local.control_plane ? module.lambda[0].functions : {}
+  failed_events_queue      = local.control_plane ? module.lambda[0].failed_events_queue.name : null
+  flow_log_group           = module.nat.log_groups["flows"]
+  peers                    = local.peers
+  thresholds               = var.thresholds
+  emails                   = var.emails
+  slack                    = var.slack
+  kms_key_arn              = module.security.kms_key_arn
+  force_destroy            = var.force_destroy
+  tags                     = var.tags
 }

@@ -219,7 +219,7 @@ variable "force_destroy" {
 }
 
 variable "permissions_boundary_arn" {
-  description = "Permissions boundary of the roles of nodes and functions."
+  description = "Permissions boundary of all roles: that of module pipeline, where a pipeline deploys."
   type        = string
   default     = null
 }

@@ -75,8 +75,12 @@ run "config_rules_look_at_this_nat" {
     error_message = "The rules of AWS are not those that are listed here."
   }
   assert {
-    condition     = alltrue([for rule in concat(values(aws_config_config_rule.managed), aws_config_config_rule.routes) : rule.scope[0].tag_key == "natxdp:nat" && rule.scope[0].tag_value == "egress"])
+    condition     = alltrue([for rule in concat(values(aws_config_config_rule.managed), aws_config_config_rule.routes, aws_config_config_rule.capacity) : rule.scope[0].tag_key == "natxdp:nat" && rule.scope[0].tag_value == "egress"])
     error_message = "Rules are for resources of this NAT."
+  }
+  assert {
+    condition     = strcontains(aws_config_config_rule.capacity[0].source[0].custom_policy_details[0].policy_text, "suspendedProcesses empty") && strcontains(aws_config_config_rule.routes[0].source[0].custom_policy_details[0].policy_text, "natGatewayId !exists")
+    error_message = "Groups keep their nodes, and private subnets have the NAT as their way out."
   }
   assert {
     condition     = aws_config_configuration_recorder_status.this[0].is_enabled && aws_guardduty_detector.this[0].enable
@@ -90,6 +94,15 @@ run "config_rules_look_at_this_nat" {
 
 run "what_a_region_has_once_is_asked_for" {
   state_key = "defaults"
+
+  variables {
+    spare_addresses = true
+  }
+
+  assert {
+    condition     = !contains(keys(aws_config_config_rule.managed), "eip-attached")
+    error_message = "Addresses of nodes that are not there yet are no mistake."
+  }
 
   assert {
     condition     = length(aws_config_configuration_recorder.this) == 0 && length(aws_guardduty_detector.this) == 0 && length(aws_s3_bucket.config) == 0
