@@ -27,7 +27,7 @@ dnf -y -q install "$dir/natxdp.rpm" amazon-ssm-agent \
 	amazon-cloudwatch-agent rsyslog ethtool iproute "$bpftool"
 
 cp -r "$dir/files/." /
-chown -R root:root /etc/systemd/journald.conf.d
+chown -R root:root /etc/systemd/journald.conf.d /etc/sysctl.d
 
 # User data enables these, when it has written what they are to do.
 systemctl disable natxdp.service natxdpd.service

@@ -103,15 +103,16 @@ journal_limited()
 	systemd-analyze cat-config systemd/journald.conf | grep -qx SystemMaxUse=512M
 }
 
-# Set at boot by the package; and nothing is forwarded while no NAT is loaded.
+# Set at boot by the package and by the image; and nothing is forwarded while no NAT is loaded.
 sysctls()
 {
-	local range forward
+	local range forward panic
 
 	range=$(<"$ROOT/proc/sys/net/ipv4/ip_local_port_range")
 	forward=$(<"$ROOT/proc/sys/net/ipv4/ip_forward")
-	echo "ports $range, forwarding $forward"
-	[[ $range == $'61000\t65535' && $forward == 0 ]]
+	panic=$(<"$ROOT/proc/sys/kernel/panic")
+	echo "ports $range, forwarding $forward, after a panic $panic s"
+	[[ $range == $'61000\t65535' && $forward == 0 && $panic == 10 ]]
 }
 
 # On this kernel, this driver and this interface. The NIC is reset for a moment.

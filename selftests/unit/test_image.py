@@ -29,6 +29,7 @@ FILES = {
     "sys/kernel/btf/vmlinux": "BTF",
     "proc/sys/net/ipv4/ip_local_port_range": "61000\t65535\n",
     "proc/sys/net/ipv4/ip_forward": "0\n",
+    "proc/sys/kernel/panic": "10\n",
 }
 
 
@@ -89,6 +90,7 @@ WRONG = [
     ("journal", {"systemd-analyze": "echo '#SystemMaxUse='"}, {}),
     ("sysctls", {}, {"proc/sys/net/ipv4/ip_forward": "1\n"}),
     ("sysctls", {}, {"proc/sys/net/ipv4/ip_local_port_range": "32768\t60999\n"}),
+    ("sysctls", {}, {"proc/sys/kernel/panic": "0\n"}),
     ("the NAT translates", {"natxdp": "[ $1 = version ]"}, {}),
     ("the NAT translates", {"systemctl": COMMANDS["systemctl"].replace("esac", "'start natxdp'*) exit 1 ;; esac")}, {}),
 ]  # fmt: skip
@@ -155,6 +157,6 @@ def test_what_people_type(packer, words, said):
 def test_the_image_only_installs_the_package():
     """What the rpm brings is brought by nothing else, or the two would part."""
     ours = {path.name for path in (AMI / "files").rglob("*") if path.is_file()}
-    assert ours == {"50-natxdp.conf"}
+    assert ours == {"50-natxdp.conf", "60-node.conf"}
     text = (AMI / "provision.sh").read_text()
-    assert "natxdp.rpm" in text and "useradd" not in text and "sysctl" not in text.replace("its sysctl", "")
+    assert "natxdp.rpm" in text and "useradd" not in text and "sysctl" not in re.sub(r"its sysctl|/etc/sysctl\.d", "", text)
