@@ -3,7 +3,7 @@
 
 An interval of the default minute is a second here, and all else in proportion.
 
-test-timeout: 600
+test-timeout: 1800
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 NATXDP_TEST_LONG=1 makes 50 upgrades instead of 4, and kills at every system
 call that changes something instead of eight of them.
 
-test-timeout: 1500
+test-timeout: 5400
 """
 
 import json
