@@ -201,6 +201,7 @@ __noinline int bring_entry(__u32 from, __u32 by)
 
 	if (!f || !w || bring_read(w, f))
 		return -ENOENT;
+	w->in.peer = NATXDP_SLOT_NONE; /* until there is one: the sweeper leaves it alone */
 	in_slot = flow_claim_by(&w->in, &w->home);
 	if (in_slot < 0)
 		return in_slot;

@@ -214,6 +214,7 @@ __noinline int insert_pair(struct natxdp_insertion *item, __u32 due, __u32 now)
 		return -EINVAL;
 	rewrite_prepare(&item->in);
 	rewrite_prepare(&item->out);
+	item->in.peer = NATXDP_SLOT_NONE; /* until there is one: the sweeper leaves it alone */
 	in_slot = flow_claim_by(&item->in, &home);
 	if (in_slot < 0)
 		return in_slot;

@@ -117,8 +117,12 @@ __noinline __u32 sweep_slot(__u32 slot, __u32 now)
 	}
 	peer = flow_peer(f);
 	if (f->flags & NATXDP_FLOW_INBOUND) {
-		/* lives and dies with its outbound entry; alone only after a bug */
-		if (peer || !tick_reached(now, f->first_seen + NATXDP_GRACE_TICKS))
+		/*
+		 * Lives and dies with its outbound entry. Alone while that is about to come from
+		 * a process, which may wait for its CPU for long; else only after a bug.
+		 */
+		if (peer || f->peer == NATXDP_SLOT_NONE ||
+		    !tick_reached(now, f->first_seen + NATXDP_GRACE_TICKS))
 			return now + cfg->timeout[NATXDP_TIMEOUT_TCP_ESTABLISHED];
 		flow_remove(f, slot, now);
 		return now + NATXDP_GRACE_TICKS;
