@@ -61,7 +61,7 @@ run "only_what_has_no_resources_is_open" {
       for policy in aws_iam_role_policy.this : [for s in jsondecode(policy.policy).Statement : s.Action if contains(flatten([s.Resource]), "*")]
       ])) == toset([
       "ec2:DescribeAddresses", "ec2:DescribeInstanceStatus", "ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables",
-      "elasticloadbalancing:DescribeTargetHealth", "ssm:GetCommandInvocation",
+      "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeTargetHealth", "ssm:GetCommandInvocation",
       "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
     ])
     error_message = "An action is allowed on all resources and should not be."
